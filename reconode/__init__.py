@@ -1,0 +1,5 @@
+"""ReconODE."""
+
+from reconode._version import __version__
+
+__all__ = ["__version__"]

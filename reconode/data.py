@@ -1,0 +1,301 @@
+"""From a folder of fastMRI volumes to batches ``(y, E, target, meta)`` that a model takes as they are.
+
+Three steps, each usable alone: :class:`SliceDataset` reads raw slices, :class:`Undersample` turns one into masked data,
+:func:`loader` batches slices of equal shape (fastMRI's widths vary) and builds the measurement operator.
+"""
+
+from __future__ import annotations
+
+import os
+from collections import OrderedDict
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import h5py
+import numpy as np
+import torch
+from torch import Tensor
+from torch.utils.data import DataLoader, Dataset, Sampler
+
+from reconode import masks
+from reconode.errors import DataError
+from reconode.fastmri import FileInfo, inspect, volumes
+from reconode.physics import MRIOperator, center_crop, estimate_sensitivities, to_hybrid
+
+Key = int | tuple[int, int]
+"""A slice's number, or (number, draw): the same slice under another mask, a new draw each epoch."""
+
+
+@dataclass(frozen=True)
+class RawSlice:
+    """One slice as the file holds it.
+
+    Attributes:
+        kspace: complex64 ``(coils, rows, columns)``.
+        target: float32 ``(rows, columns)``, or None for a test file.
+        info: the volume's file.
+        index: the slice's number in its volume.
+        draw: which of the slice's masks is wanted (the epoch).
+        maximum: maximum of the volume's target, the data range of its scores; NaN without a target.
+    """
+
+    kspace: np.ndarray
+    target: np.ndarray | None
+    info: FileInfo
+    index: int
+    draw: int
+    maximum: float
+
+
+class Meta(NamedTuple):
+    """Where a slice came from, and the numbers that lead back to its unit.
+
+    ``scale``: the slice's data and target were divided by it (max |zero-filled|); multiply a reconstruction by it.
+    ``data_range``: maximum of the volume's target, divided by ``scale``; NaN without a target.
+    """
+
+    file: str
+    slice: int
+    acquisition: str
+    scale: float
+    data_range: float
+
+
+class Sample(NamedTuple):
+    """One undersampled slice, scaled: what :func:`collate` stacks."""
+
+    y: Tensor
+    mask: Tensor
+    sensitivities: Tensor | None
+    target: Tensor | None
+    meta: Meta
+
+
+class Batch(NamedTuple):
+    """What a model is trained on: ``model(batch.y, batch.E)`` against ``batch.target``.
+
+    ``y`` complex64 ``(batch, coils, rows, columns)``, hybrid space; ``target`` float32 ``(batch, rows, columns)``,
+    columns cropped as fastMRI's, or None for test files. Both scaled a slice: see :class:`Meta`.
+    """
+
+    y: Tensor
+    E: MRIOperator
+    target: Tensor | None
+    meta: list[Meta]
+
+    def to(self, device: torch.device | str) -> Batch:
+        target = None if self.target is None else self.target.to(device, non_blocking=True)
+        return Batch(self.y.to(device, non_blocking=True), self.E.to(device), target, self.meta)
+
+    def pin_memory(self) -> Batch:
+        """Called by a DataLoader with ``pin_memory=True``."""
+        target = None if self.target is None else self.target.pin_memory()
+        return Batch(self.y.pin_memory(), self.E.pin_memory(), target, self.meta)
+
+
+class SliceDataset(Dataset[Any]):
+    """Every slice of the volumes in a folder, raw or transformed.
+
+    Each file is checked when the data set is made. A worker opens files when it first needs them and keeps the most
+    recently used open.
+
+    Args:
+        source: a folder, a file, or a list of files.
+        transform: from :class:`RawSlice` to what the data set returns; None returns the raw slice.
+        keep_open: how many files a worker keeps open.
+
+    Raises:
+        DataError: for a folder without volumes, or any file in it that is not a volume.
+    """
+
+    def __init__(
+        self,
+        source: str | Path | Sequence[str | Path],
+        transform: Callable[[RawSlice], Any] | None = None,
+        keep_open: int = 64,
+    ) -> None:
+        paths = volumes(source) if isinstance(source, str | Path) else [Path(p) for p in source]
+        self.infos = [inspect(path) for path in paths]
+        self.transform = transform
+        self._slices = [(v, s) for v, info in enumerate(self.infos) for s in range(info.slices)]
+        self._keep_open = keep_open
+        self._files: OrderedDict[Path, h5py.File] = OrderedDict()
+        self._maxima: dict[Path, float] = {}
+        self._owner = os.getpid()
+
+    def __len__(self) -> int:
+        return len(self._slices)
+
+    def __getitem__(self, key: Key) -> Any:
+        number, draw = key if isinstance(key, tuple) else (key, 0)
+        volume, index = self._slices[number]
+        raw = self._read(self.infos[volume], index, draw)
+        return raw if self.transform is None else self.transform(raw)
+
+    def shape(self, number: int) -> tuple[Any, ...]:
+        """What must be equal for slices to share a batch: k-space and image sizes."""
+        info = self.infos[self._slices[number][0]]
+        return (*info.shape[1:], *info.recon, info.target is None)
+
+    def _read(self, info: FileInfo, index: int, draw: int) -> RawSlice:
+        try:
+            file = self._open(info.path)
+            kspace = np.asarray(file["kspace"][index], dtype=np.complex64).reshape(info.shape[1:])
+            target = None if info.target is None else np.asarray(file[info.target][index], dtype=np.float32)
+            maximum = self._maximum(file, info)
+        except Exception as error:  # as in hdf5.open_file: HDF5 reports damage with almost any exception
+            raise DataError(
+                f"{info.path}: slice {index} cannot be read ({error}); copy or download the file again"
+            ) from error
+        return RawSlice(kspace, target, info, index, draw, maximum)
+
+    def _maximum(self, file: h5py.File, info: FileInfo) -> float:
+        if info.path not in self._maxima:
+            stated = info.attributes.get("max")
+            if info.target is None:
+                maximum = float("nan")
+            elif isinstance(stated, float) and 0 < stated < float("inf"):
+                maximum = stated
+            else:
+                maximum = float(np.max(file[info.target][()]))
+            self._maxima[info.path] = maximum
+        return self._maxima[info.path]
+
+    def _open(self, path: Path) -> h5py.File:
+        if self._owner != os.getpid():  # a forked worker must not share its parent's file handles
+            self._files, self._owner = OrderedDict(), os.getpid()
+        file = self._files.pop(path, None) or h5py.File(path, "r")
+        self._files[path] = file
+        if len(self._files) > self._keep_open:
+            self._files.popitem(last=False)[1].close()
+        return file
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**self.__dict__, "_files": OrderedDict()}  # open files cannot be sent to another process
+
+
+@dataclass(frozen=True)
+class Undersample:
+    """Raw slice → masked, scaled data in hybrid space, readout cropped.
+
+    Args:
+        acceleration: of the mask.
+        kind: of the mask, a name of :data:`reconode.masks.KINDS`.
+        seed: None gives every slice its file's mask (evaluation, fastMRI's convention); a number gives a fresh mask for
+            each slice and draw, reproducible whatever worker draws it (training).
+    """
+
+    acceleration: float = 4
+    kind: str = "random"
+    seed: int | None = None
+
+    def __call__(self, raw: RawSlice) -> Sample:
+        info = raw.info
+        kspace = torch.from_numpy(raw.kspace)
+        if not bool(torch.isfinite(torch.view_as_real(kspace)).all()):
+            raise DataError(f"{info.path}: kspace has NaN or Inf in slice {raw.index}")
+        mask = info.mask if info.mask is not None else self._draw(raw)
+        y = to_hybrid(kspace, info.recon[0])[None] * mask
+        sensitivities = estimate_sensitivities(y, mask)[0] if info.coils > 1 else None
+        scale = max_zero_filled(y, MRIOperator(mask, sensitivities))
+        target = None
+        if raw.target is not None:
+            target = center_crop(torch.from_numpy(raw.target), *info.recon) / scale[0, 0, 0]
+            if not bool(torch.isfinite(target).all()):
+                raise DataError(f"{info.path}: {info.target} has NaN or Inf in slice {raw.index}")
+        meta = Meta(info.name, raw.index, info.acquisition, float(scale), raw.maximum / float(scale))
+        return Sample(y[0] / scale[0], mask, sensitivities, target, meta)
+
+    def _draw(self, raw: RawSlice) -> Tensor:
+        seed: masks.Seed = raw.info.name
+        if self.seed is not None:
+            seed = (self.seed, raw.draw, raw.index, *map(ord, raw.info.name))
+        return masks.draw(self.kind, raw.info.width, self.acceleration, seed=seed)
+
+
+def max_zero_filled(y: Tensor, E: MRIOperator) -> Tensor:
+    """max |Eᴴ y| of each entry, ``(batch, 1, 1, 1)``: the scale of the data, computable from what was measured.
+
+    1 for data that are zero everywhere, so that dividing by it is safe.
+    """
+    scale = E.H(y).abs().amax(dim=(-2, -1)).reshape(-1, 1, 1, 1)
+    return torch.where(scale > 0, scale, torch.ones_like(scale))
+
+
+def collate(samples: Sequence[Sample]) -> Batch:
+    """Stack slices of equal shape and build the operator that measured them, a mask each."""
+    y = torch.stack([s.y for s in samples])
+    maps = [s.sensitivities for s in samples if s.sensitivities is not None]
+    targets = [s.target for s in samples if s.target is not None]
+    E = MRIOperator(torch.stack([s.mask for s in samples]), torch.stack(maps) if maps else None)
+    return Batch(y, E, torch.stack(targets) if targets else None, [s.meta for s in samples])
+
+
+class ShapeBatches(Sampler[list[Key]]):
+    """Batches of slices of one shape, in random order or in the data's; every slice once an epoch.
+
+    Args:
+        dataset: the slices.
+        batch_size: slices a batch; a shape's last batch may be smaller.
+        seed: of the shuffling; None keeps the order.
+    """
+
+    def __init__(self, dataset: SliceDataset, batch_size: int, seed: int | None = None) -> None:
+        self.batch_size, self.seed, self.epoch = batch_size, seed, 0
+        self._groups: dict[tuple[Any, ...], list[int]] = {}
+        for number in range(len(dataset)):
+            self._groups.setdefault(dataset.shape(number), []).append(number)
+
+    def __len__(self) -> int:
+        return sum(-(-len(group) // self.batch_size) for group in self._groups.values())
+
+    def __iter__(self) -> Iterator[list[Key]]:
+        rng = np.random.default_rng(None if self.seed is None else (self.seed, self.epoch))
+        batches: list[list[Key]] = []
+        for group in self._groups.values():
+            order = group if self.seed is None else rng.permutation(group).tolist()
+            keys: list[Key] = [(number, self.epoch) for number in order]
+            batches += [keys[i : i + self.batch_size] for i in range(0, len(keys), self.batch_size)]
+        if self.seed is not None:
+            rng.shuffle(batches)  # type: ignore[arg-type]
+        yield from batches
+
+    def set_epoch(self, epoch: int) -> None:
+        """Another order and, with :class:`Undersample`'s seed, other masks; call it before each epoch."""
+        self.epoch = epoch
+
+
+def loader(
+    source: str | Path | Sequence[str | Path],
+    *,
+    acceleration: float = 4,
+    kind: str = "random",
+    batch_size: int = 1,
+    train: bool = False,
+    seed: int = 0,
+    workers: int = 0,
+    pin_memory: bool = False,
+) -> DataLoader[Batch]:
+    """Batches of a folder of volumes: fresh masks and random order to train, the files' own masks in order to evaluate.
+
+    Args:
+        source: a folder, a file, or a list of files.
+        acceleration: of the masks.
+        kind: of the masks, a name of :data:`reconode.masks.KINDS`.
+        batch_size: slices a batch, all of one shape.
+        train: random order and masks; call ``loader.batch_sampler.set_epoch(n)`` before each epoch.
+        seed: of the order and the masks when training.
+        workers: processes that read.
+        pin_memory: page-locked memory, for a GPU.
+    """
+    dataset = SliceDataset(source, Undersample(acceleration, kind, seed if train else None))
+    return DataLoader(
+        dataset,
+        batch_sampler=ShapeBatches(dataset, batch_size, seed if train else None),
+        num_workers=workers,
+        collate_fn=collate,
+        pin_memory=pin_memory,
+        persistent_workers=workers > 0,
+    )

@@ -1,0 +1,141 @@
+"""Volumes in, reconstructions and per-volume scores out: the same few lines for every model."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from reconode import fastmri, hdf5, metrics
+from reconode.data import max_zero_filled
+from reconode.errors import DataError
+from reconode.fastmri import Volume
+from reconode.files import write_whole
+from reconode.physics import center_crop
+from reconode.zoo import Model
+
+IMAGE = "reconstruction"
+"""The data set that holds the image in a reconstruction's file, as in fastMRI's submissions."""
+
+
+@dataclass(frozen=True)
+class Reconstruction:
+    """A reconstructed volume.
+
+    Attributes:
+        image: magnitude, float32 ``(slices, rows, columns)``, in the data's unit.
+        mask: what was sampled, bool ``(columns,)`` or ``(rows, columns)``.
+        attributes: how it was made: model, acceleration, mask, seconds.
+    """
+
+    image: Tensor
+    mask: Tensor
+    attributes: dict[str, Any]
+
+
+@torch.no_grad()
+def reconstruct(
+    model: Model,
+    volume: Volume,
+    mask: Tensor | None = None,
+    *,
+    batch_size: int = 4,
+    device: torch.device | str = "cpu",
+    progress: Callable[[int], object] = lambda slices: None,
+) -> Tensor:
+    """Magnitude of a volume's reconstruction, float32 ``(slices, rows, columns)``, cropped as the volume's target.
+
+    Each slice is scaled by its max |zero-filled| for the model, and the result scaled back.
+
+    Args:
+        model: keeps the contract ``model(y, E)``.
+        volume: the data.
+        mask: bool ``(columns,)`` to undersample a fully sampled volume with; none for one that is undersampled already.
+        batch_size: slices at once.
+        device: where the model lives.
+        progress: called with the number of slices done since the last call.
+
+    Raises:
+        DataError: a mask that does not fit the volume, or a reconstruction that is not finite.
+    """
+    images = []
+    for start in range(0, volume.info.slices, batch_size):
+        y, E = volume.measure(mask, slice(start, start + batch_size))
+        y, E = y.to(device), E.to(device)
+        scale = max_zero_filled(y, E)
+        x = model(y / scale, E) * scale[:, 0]
+        images.append(center_crop(x.abs(), *volume.info.recon).cpu())
+        progress(len(y))
+    image = torch.cat(images)
+    if not bool(torch.isfinite(image).all()):
+        raise DataError(f"{volume.info.path}: the reconstruction has NaN or Inf; the model failed on these data")
+    return image
+
+
+def write(path: str | Path, reconstruction: Reconstruction) -> None:
+    """Write a reconstruction as HDF5, whole or not at all: fastMRI's ``reconstruction`` and its mask."""
+    data = {IMAGE: reconstruction.image.numpy(), "mask": reconstruction.mask.numpy().astype(np.float32)}
+    write_whole(path, hdf5.encode(data, reconstruction.attributes))
+
+
+def read(path: str | Path) -> Reconstruction:
+    """Read a reconstruction back, or any file in fastMRI's submission format (its mask is then empty).
+
+    Raises:
+        DataError: for whatever is wrong with the file.
+    """
+    path = Path(path)
+    with hdf5.open_file(path) as file:
+        data = hdf5.array(file, IMAGE, path)
+        if data.ndim != 3 or data.dtype.kind != "f":
+            raise DataError(
+                f"{path}: {IMAGE} is {data.dtype} of shape {data.shape}; expected float32 (slices, rows, columns)"
+            )
+        image = torch.from_numpy(np.asarray(data[()], dtype=np.float32))
+        mask = np.asarray(hdf5.array(file, "mask", path)[()]) if "mask" in file else np.zeros(0)
+        attributes = hdf5.plain_attributes(file, path)
+    if not bool(torch.isfinite(image).all()):
+        raise DataError(f"{path}: {IMAGE} has NaN or Inf")
+    return Reconstruction(image, torch.from_numpy(mask.astype(bool)), attributes)
+
+
+@dataclass(frozen=True)
+class VolumeScores:
+    """One volume's scores and what they are of: the volume's name and contrast, the reconstruction's file and model."""
+
+    name: str
+    file: Path
+    acquisition: str
+    scores: metrics.Scores
+    model: str
+
+    def as_dict(self) -> dict[str, Any]:
+        return {
+            "name": self.name,
+            "file": str(self.file),
+            "acquisition": self.acquisition,
+            "model": self.model,
+            **self.scores.as_dict(),
+        }
+
+
+def score(reference: str | Path, reconstruction: str | Path) -> VolumeScores:
+    """Scores of a reconstruction's file against the target in a volume's file.
+
+    Raises:
+        DataError: for files that cannot be read or do not fit each other, or a reference without a target.
+    """
+    info, target = fastmri.read_target(reference)
+    result = read(reconstruction)
+    try:
+        scores = metrics.scores(result.image, target)
+    except DataError as error:
+        raise DataError(f"{reconstruction} against {reference}: {error}") from error
+    return VolumeScores(
+        info.name, Path(reconstruction), info.acquisition, scores, str(result.attributes.get("model", ""))
+    )

@@ -1,0 +1,381 @@
+"""The fastMRI file: one volume of raw k-space with its reference image, read with checks and written whole.
+
+HDF5 with ``kspace`` complex64 ``(slices, H, W)`` or ``(slices, coils, H, W)``; the target ``reconstruction_esc``
+(single coil) or ``reconstruction_rss`` (multi-coil), float32 ``(slices, rows, columns)``; ``ismrmrd_header``, XML; the
+attributes ``max``, ``norm``, ``acquisition``, ``patient_id``. Undersampled files have ``mask`` ``(W,)`` and no target.
+
+Nothing in a file is believed before it is checked: a problem is a :class:`~reconode.errors.DataError` that names it.
+"""
+
+from __future__ import annotations
+
+import xml.etree.ElementTree as ElementTree
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import h5py
+import numpy as np
+import torch
+from torch import Tensor
+
+from reconode import hdf5
+from reconode.errors import DataError
+from reconode.files import write_whole
+from reconode.physics import HYBRID, KSPACE, MRIOperator, center_crop, estimate_sensitivities, ifft, to_hybrid
+
+NAMESPACE = "http://www.ismrm.org/ISMRMRD"
+KNEE = (320, 320)
+"""fastMRI's reconstructed image, rows × columns."""
+SINGLECOIL, MULTICOIL = "reconstruction_esc", "reconstruction_rss"
+
+
+@dataclass(frozen=True)
+class FileInfo:
+    """What a volume's file says of itself, without its samples.
+
+    Attributes:
+        path: the file.
+        shape: k-space ``(slices, coils, rows, columns)``; a single-coil file has one coil.
+        recon: reconstructed image, ``(rows, columns)``.
+        target: name of the data set that holds the target, or None.
+        padding: the acquired columns are ``[left, right)``; outside, the stored k-space is zero.
+        mask: bool ``(columns,)`` for a file that says what was sampled, else None.
+        attributes: the file's attributes as plain Python values.
+    """
+
+    path: Path
+    shape: tuple[int, int, int, int]
+    recon: tuple[int, int]
+    target: str | None
+    padding: tuple[int, int]
+    mask: Tensor | None = None
+    attributes: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def name(self) -> str:
+        """The file's name with its extension: what seeds its mask."""
+        return self.path.name
+
+    @property
+    def acquisition(self) -> str:
+        """The contrast: 'CORPD_FBK' or 'CORPDFS_FBK' in fastMRI's knees; '' when the file doesn't say."""
+        return str(self.attributes.get("acquisition", ""))
+
+    @property
+    def slices(self) -> int:
+        return self.shape[0]
+
+    @property
+    def coils(self) -> int:
+        return self.shape[1]
+
+    @property
+    def width(self) -> int:
+        """Columns of k-space: what a mask is drawn for."""
+        return self.shape[3]
+
+
+@dataclass(frozen=True)
+class Volume:
+    """A whole volume in memory.
+
+    Attributes:
+        info: what the file says of itself.
+        kspace: complex64 ``(slices, coils, rows, columns)``.
+        target: float32 ``(slices, rows, columns)``, or None.
+        mask: what was sampled, bool ``(columns,)`` or ``(rows, columns)``, for data that are undersampled already.
+    """
+
+    info: FileInfo
+    kspace: Tensor
+    target: Tensor | None
+    mask: Tensor | None
+
+    @property
+    def name(self) -> str:
+        return self.info.name
+
+    @property
+    def width(self) -> int:
+        return self.info.width
+
+    @cached_property
+    def hybrid(self) -> Tensor:
+        """The data in hybrid space ``(slices, coils, recon rows, columns)``, the readout cropped (exactly)."""
+        return to_hybrid(self.kspace, self.info.recon[0])
+
+    def measure(self, mask: Tensor | None = None, slices: slice = slice(None)) -> tuple[Tensor, MRIOperator]:
+        """Masked data y and the operator E that measured them, ready for ``model(y, E)``.
+
+        Several coils get the sensitivities estimated from the fully sampled centre.
+
+        Args:
+            mask: bool ``(columns,)``; for a file that is undersampled already, leave it out.
+            slices: which slices, all by default.
+
+        Raises:
+            DataError: a mask of the wrong width, a mask for data that are undersampled already, or none for full data.
+        """
+        if (mask is None) == (self.mask is None):
+            state = "fully sampled: give a mask" if mask is None else "undersampled already: it takes no other mask"
+            raise DataError(f"{self.info.path}: this volume is {state}")
+        used = self.mask if mask is None else mask
+        assert used is not None
+        two_dimensional = used.ndim == 2
+        data, dims = (self.kspace[slices], KSPACE) if two_dimensional else (self.hybrid[slices], HYBRID)
+        E = MRIOperator(used, None, dims)
+        if E.mask.shape[-1] != self.width:
+            raise DataError(f"{self.info.path}: the mask has {E.mask.shape[-1]} columns, the k-space {self.width}")
+        y = data * E.mask
+        if self.info.coils > 1:
+            E = MRIOperator(used, estimate_sensitivities(y, used, dims), dims)
+        return y, E
+
+
+def volumes(folder: str | Path) -> list[Path]:
+    """The ``.h5`` files of a folder in order; a single file is a list of one.
+
+    Raises:
+        DataError: for a path that isn't there, or a folder without volumes.
+    """
+    folder = Path(folder)
+    if folder.is_file():
+        return [folder]
+    if not folder.is_dir():
+        raise DataError(f"{folder}: no such file or folder")
+    found = sorted(p for p in folder.glob("*.h5") if not p.name.startswith("."))
+    if not found:
+        raise DataError(f"{folder}: no volumes here: expected files that end in .h5")
+    return found
+
+
+def inspect(path: str | Path) -> FileInfo:
+    """Read and check everything about a volume's file but its samples.
+
+    Raises:
+        DataError: for whatever is wrong with the file.
+    """
+    with hdf5.open_file(path) as file:
+        return describe(file, Path(path))
+
+
+def read(path: str | Path) -> Volume:
+    """Read and check a whole volume.
+
+    Raises:
+        DataError: for whatever is wrong with the file, NaN and Inf in the samples included.
+    """
+    path = Path(path)
+    with hdf5.open_file(path) as file:
+        info = describe(file, path)
+        kspace = torch.from_numpy(np.asarray(file["kspace"][()], dtype=np.complex64)).reshape(info.shape)
+        target = None if info.target is None else _read_target(file, info)
+    _check_finite(kspace, path, "kspace")
+    mask = info.mask if info.mask is not None or target is not None else _sampled(kspace, info)
+    return Volume(info, kspace, target, mask)
+
+
+def read_target(path: str | Path) -> tuple[FileInfo, Tensor]:
+    """Only the target of a volume, float32 ``(slices, rows, columns)``: what a reconstruction is scored against.
+
+    Raises:
+        DataError: for whatever is wrong with the file, and for one without a target.
+    """
+    path = Path(path)
+    with hdf5.open_file(path) as file:
+        info = describe(file, path)
+        if info.target is None:
+            wanted = SINGLECOIL if info.coils == 1 else MULTICOIL
+            raise DataError(f"{path}: no '{wanted}' in it, so there is nothing to score against (a test file?)")
+        return info, _read_target(file, info)
+
+
+def describe(file: h5py.File, path: Path) -> FileInfo:
+    """Check an open file and say what it holds; the part of :func:`inspect` that a caller with an open file needs."""
+    kspace = hdf5.array(file, "kspace", path)
+    if kspace.dtype.kind != "c":
+        raise DataError(f"{path}: kspace is {kspace.dtype}; expected complex64")
+    if kspace.ndim not in (3, 4):
+        raise DataError(
+            f"{path}: kspace has shape {kspace.shape}; expected (slices, rows, columns), "
+            "or (slices, coils, rows, columns) for several coils"
+        )
+    shape = (kspace.shape[0], 1 if kspace.ndim == 3 else kspace.shape[1], kspace.shape[-2], kspace.shape[-1])
+    header = bytes(file["ismrmrd_header"][()]) if "ismrmrd_header" in file else None
+    attributes = hdf5.plain_attributes(file, path, header)
+    mask = _read_mask(file, shape, path)
+    encoded = _parse_header(header, shape, path) if header is not None else None
+    wanted = SINGLECOIL if kspace.ndim == 3 else MULTICOIL
+    target = wanted if wanted in file else None
+    if target is not None:
+        recon = _target_size(file, target, shape, path)
+    else:
+        recon = encoded.recon if encoded else (shape[2], shape[3])
+    padding = encoded.padding if encoded else (0, shape[3])
+    return FileInfo(path, shape, recon, target, padding, mask, attributes)
+
+
+def write(
+    path: str | Path,
+    kspace: Tensor,
+    *,
+    acquisition: str,
+    recon: tuple[int, int] = KNEE,
+    padding: tuple[int, int] | None = None,
+    mask: Tensor | None = None,
+    attributes: Mapping[str, Any] | None = None,
+) -> None:
+    """Write a volume as fastMRI does, whole or not at all.
+
+    The targets are made from the k-space: the magnitude of the reconstruction, root sum of squares over coils, cropped
+    to `recon`. Every byte of the file is covered by a checksum, so that damage on disk is an error and not an image.
+
+    Args:
+        path: the file to write; its folder is made.
+        kspace: complex64, fully sampled, ``(slices, rows, columns)`` or ``(slices, coils, rows, columns)``.
+        acquisition: the contrast, 'CORPD_FBK' or 'CORPDFS_FBK' for knees.
+        recon: rows and columns of the reconstructed image.
+        padding: the acquired columns ``[left, right)``; all of them when None.
+        mask: bool ``(columns,)`` writes a test file instead: masked k-space, the mask, no target.
+        attributes: more attributes.
+
+    Raises:
+        DataError: for k-space of another dtype or rank.
+        OutputError: when it cannot be written; nothing is left behind.
+    """
+    path = Path(path)
+    if kspace.dtype != torch.complex64 or kspace.ndim not in (3, 4) or 0 in kspace.shape:
+        raise DataError(
+            f"{path}: cannot write k-space of {kspace.dtype} and shape {tuple(kspace.shape)}; expected complex64, "
+            "(slices, rows, columns) or (slices, coils, rows, columns)"
+        )
+    kspace = kspace.cpu()
+    datasets: dict[str, np.ndarray] = {}
+    attrs: dict[str, Any] = {"acquisition": acquisition, "patient_id": path.stem, **(attributes or {})}
+    if mask is None:
+        images = torch.stack([center_crop(ifft(s), *recon).abs() for s in kspace])
+        target = images if kspace.ndim == 3 else images.square().sum(1).sqrt()
+        attrs |= {"max": float(target.max()), "norm": float(torch.linalg.vector_norm(target.double()))}
+        datasets["kspace"] = kspace.numpy()
+        if kspace.ndim == 3:
+            datasets[SINGLECOIL] = target.numpy()
+        datasets[MULTICOIL] = target.numpy()
+    else:
+        datasets["kspace"] = (kspace * mask).numpy()
+        datasets["mask"] = mask.numpy().astype(np.float32)
+    header = _header((kspace.shape[-2], kspace.shape[-1]), recon, padding or (0, kspace.shape[-1]))
+    write_whole(path, hdf5.encode(datasets, attrs, header))
+
+
+@dataclass(frozen=True)
+class _Encoding:
+    recon: tuple[int, int]
+    padding: tuple[int, int]
+
+
+def _header(encoded: tuple[int, int], recon: tuple[int, int], padding: tuple[int, int]) -> bytes:
+    def size(shape: tuple[int, int]) -> str:
+        return f"<matrixSize><x>{shape[0]}</x><y>{shape[1]}</y><z>1</z></matrixSize>"
+
+    left, right = padding
+    return (
+        f'<?xml version="1.0"?>\n<ismrmrdHeader xmlns="{NAMESPACE}"><encoding>\n'
+        f"<encodedSpace>{size(encoded)}</encodedSpace>\n<reconSpace>{size(recon)}</reconSpace>\n"
+        f"<encodingLimits><kspace_encoding_step_1><minimum>0</minimum><maximum>{right - left - 1}</maximum>"
+        f"<center>{encoded[1] // 2 - left}</center></kspace_encoding_step_1></encodingLimits>\n"
+        "<trajectory>cartesian</trajectory></encoding></ismrmrdHeader>"
+    ).encode()
+
+
+def _parse_header(header: bytes, shape: tuple[int, int, int, int], path: Path) -> _Encoding:
+    """Matrix sizes and acquired columns by fastMRI's reading of the header, checked against the k-space."""
+    try:
+        root = ElementTree.fromstring(header)
+    except (ElementTree.ParseError, ValueError) as error:
+        raise DataError(f"{path}: ismrmrd_header is not XML ({error})") from error
+
+    def number(where: str) -> int:
+        node = root.find("./" + "/".join(f"{{{NAMESPACE}}}{tag}" for tag in ("encoding", *where.split("/"))))
+        if node is None or not (node.text or "").strip().isdigit():
+            raise DataError(f"{path}: ismrmrd_header has no number at encoding/{where}")
+        return int(str(node.text))
+
+    rows, columns = number("encodedSpace/matrixSize/x"), number("encodedSpace/matrixSize/y")
+    recon = number("reconSpace/matrixSize/x"), number("reconSpace/matrixSize/y")
+    if (rows, columns) != shape[2:]:
+        raise DataError(
+            f"{path}: the header says {rows} x {columns} k-space, the file holds {shape[2]} x {shape[3]}; "
+            "one of them is wrong"
+        )
+    if recon[0] > rows or 0 in recon:
+        raise DataError(
+            f"{path}: the header asks for an image of {recon[0]} x {recon[1]} from {rows} x {columns} k-space"
+        )
+    limits = "encodingLimits/kspace_encoding_step_1"
+    left = columns // 2 - number(f"{limits}/center")
+    right = left + number(f"{limits}/maximum") + 1
+    if not 0 <= left < right <= columns:
+        raise DataError(f"{path}: the header says that columns {left} to {right} of {columns} were acquired")
+    return _Encoding((recon[0], min(recon[1], columns)), (left, right))
+
+
+def _read_mask(file: h5py.File, shape: tuple[int, int, int, int], path: Path) -> Tensor | None:
+    if "mask" not in file:
+        return None
+    data = hdf5.array(file, "mask", path)
+    if data.shape != (shape[3],):
+        raise DataError(f"{path}: mask has shape {data.shape}; expected ({shape[3]},), one entry a k-space column")
+    values = np.asarray(data[()])
+    if values.dtype.kind not in "bfiu" or not np.isin(values, (0, 1)).all():
+        raise DataError(f"{path}: mask holds values other than 0 and 1")
+    if not values.any():
+        raise DataError(f"{path}: mask samples no column at all")
+    return torch.from_numpy(values.astype(bool))
+
+
+def _sampled(kspace: Tensor, info: FileInfo) -> Tensor | None:
+    """What was sampled in a file that doesn't say: wherever any slice and coil is not zero; None when it is everything.
+
+    Only for files without a target. Columns if whole columns are missing, else both axes.
+    """
+    nonzero = (kspace != 0).flatten(0, 1).any(0)
+    columns = nonzero.any(0)
+    if not bool(columns.any()):
+        raise DataError(f"{info.path}: kspace is zero everywhere")
+    left, right = info.padding
+    if bool(nonzero[:, columns].all()):
+        return None if bool(columns[left:right].all()) else columns
+    return nonzero
+
+
+def _target_size(file: h5py.File, key: str, shape: tuple[int, int, int, int], path: Path) -> tuple[int, int]:
+    """Rows and columns of the target that the k-space can give."""
+    data = hdf5.array(file, key, path)
+    if data.dtype.kind != "f":
+        raise DataError(f"{path}: {key} is {data.dtype}; expected float32")
+    if data.ndim != 3 or data.shape[0] != shape[0]:
+        raise DataError(
+            f"{path}: {key} has shape {data.shape}; expected ({shape[0]}, rows, columns), one image a slice"
+        )
+    if data.shape[1] > shape[2]:
+        raise DataError(f"{path}: {key} has {data.shape[1]} rows, more than the k-space's {shape[2]}")
+    # A few of fastMRI's brains are stored with a target wider than their k-space; both are compared on its width.
+    return data.shape[1], min(data.shape[2], shape[3])
+
+
+def _read_target(file: h5py.File, info: FileInfo) -> Tensor:
+    target = torch.from_numpy(np.asarray(file[info.target][()], dtype=np.float32))
+    _check_finite(target, info.path, str(info.target))
+    if float(target.max()) <= 0:
+        raise DataError(f"{info.path}: {info.target} is zero everywhere; the file has no usable target")
+    return center_crop(target, *info.recon)
+
+
+def _check_finite(data: Tensor, path: Path, key: str) -> None:
+    bad = ~torch.isfinite(torch.view_as_real(data) if data.is_complex() else data)
+    if bool(bad.any()):
+        first = int(bad.flatten(1).any(1).nonzero()[0])
+        raise DataError(f"{path}: {key} has {int(bad.sum())} NaN or Inf values, the first in slice {first}")

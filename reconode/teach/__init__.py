@@ -1,0 +1,1 @@
+"""What only the book and its figures need; nothing else in the library imports it."""

@@ -1,0 +1,82 @@
+"""Figures with one look: grey images in one window, one scale for all error maps, scores on the panels."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import Tensor
+
+from reconode.errors import MissingExtraError
+from reconode.files import whole_file
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+ERROR_MAP = "magma"
+"""Perceptually uniform, dark where nothing is wrong."""
+
+
+def new_figure(rows: int, columns: int, *, panel: float = 2.2, aspect: float = 1.0) -> tuple[Figure, list[list[Axes]]]:
+    """A grid of image panels without axes; `panel` is a panel's width in inches, `aspect` its height over width."""
+    try:
+        from matplotlib.figure import Figure
+    except ImportError as error:
+        raise MissingExtraError("matplotlib", "figures", "drawing a figure") from error
+    figure = Figure(figsize=(panel * columns, (panel * aspect + 0.25) * rows), layout="constrained", dpi=150)
+    axes = figure.subplots(rows, columns, squeeze=False).tolist()
+    for ax in (ax for row in axes for ax in row):
+        ax.set_axis_off()
+    return figure, axes
+
+
+def save(figure: Figure, path: str | Path) -> None:
+    """Write a figure whole or not at all, in the format that the name's ending says; PNG when it has none."""
+    path = Path(path)
+    suffix = path.suffix.lstrip(".").lower() or "png"
+    with whole_file(path) as temporary:
+        figure.savefig(temporary, format=suffix, facecolor="white")
+
+
+def show(ax: Axes, image: Tensor, *, vmax: float, title: str = "", note: str = "", cmap: str = "gray") -> Any:
+    """One image panel: magnitude from 0 to `vmax`, a title above, a note (its scores) in the corner."""
+    picture = ax.imshow(image.detach().abs().cpu().numpy(), cmap=cmap, vmin=0, vmax=vmax, interpolation="nearest")
+    ax.set_title(title, fontsize=9)
+    if note:
+        box = {"facecolor": "black", "alpha": 0.6, "edgecolor": "none", "pad": 1.8}
+        ax.text(0.03, 0.03, note, transform=ax.transAxes, color="white", fontsize=7.5, va="bottom", bbox=box)
+    return picture
+
+
+def comparison(
+    target: Tensor, mask: Tensor, images: Mapping[str, Tensor], notes: Sequence[str] = (), heading: str = ""
+) -> Figure:
+    """Target and reconstructions of one slice, error maps below; one window for all images, one error scale.
+
+    Args:
+        target: magnitude ``(rows, columns)``.
+        mask: what was sampled, ``(columns,)`` or ``(rows, columns)``.
+        images: reconstructions by title, each ``(rows, columns)``, the worst first: it sets the error scale.
+        notes: a text for each reconstruction's panel, its scores.
+        heading: what slice this is.
+    """
+    rows, columns = target.shape[-2:]
+    figure, axes = new_figure(2, 1 + len(images), aspect=rows / columns)
+    window = float(torch.quantile(target.float(), 0.998))
+    errors = {title: (image - target).abs() for title, image in images.items()}
+    scale = max(float(torch.quantile(next(iter(errors.values())).float(), 0.998)), 1e-12)
+    show(axes[0][0], target, vmax=window, title="Target (fully sampled)")
+    grid = mask.float().expand(mask.shape[-1] if mask.ndim == 1 else mask.shape[0], mask.shape[-1])
+    show(axes[1][0], grid, vmax=1, title=f"Sampled k-space, {float(mask.float().mean()):.0%}")
+    for column, (title, image) in enumerate(images.items(), start=1):
+        note = notes[column - 1] if column <= len(notes) else ""
+        show(axes[0][column], image, vmax=window, title=title, note=note)
+        picture = show(axes[1][column], errors[title], vmax=scale, title=f"Error of {title}", cmap=ERROR_MAP)
+    bar = figure.colorbar(picture, ax=axes[1], location="right", shrink=0.85, pad=0.01, ticks=[0, scale / 2, scale])
+    bar.ax.set_yticklabels([f"{100 * t / float(target.max()):.0f} %" for t in (0, scale / 2, scale)], fontsize=7.5)
+    bar.set_label("share of the target's maximum", fontsize=7.5)
+    figure.suptitle(heading, fontsize=9)
+    return figure
