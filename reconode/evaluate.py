@@ -90,7 +90,7 @@ def read(path: str | Path) -> Reconstruction:
         DataError: for whatever is wrong with the file.
     """
     path = Path(path)
-    with hdf5.open_file(path) as file:
+    with hdf5.open_file(path, samples=True) as file:
         data = hdf5.array(file, IMAGE, path)
         if data.ndim != 3 or data.dtype.kind != "f":
             raise DataError(

@@ -169,7 +169,7 @@ def read(path: str | Path) -> Volume:
         DataError: for whatever is wrong with the file, NaN and Inf in the samples included.
     """
     path = Path(path)
-    with hdf5.open_file(path) as file:
+    with hdf5.open_file(path, samples=True) as file:
         info = describe(file, path)
         kspace = torch.from_numpy(np.asarray(file["kspace"][()], dtype=np.complex64)).reshape(info.shape)
         target = None if info.target is None else _read_target(file, info)

@@ -16,6 +16,7 @@ from typing import Any
 import h5py
 import numpy as np
 
+from reconode import probe
 from reconode.errors import DataError
 
 _DEFLATE_LIMIT = 1100
@@ -23,8 +24,12 @@ _DEFLATE_LIMIT = 1100
 
 
 @contextlib.contextmanager
-def open_file(path: str | Path) -> Iterator[h5py.File]:
-    """Open a volume's file; whatever goes wrong inside the ``with`` because of the file is a :class:`DataError`."""
+def open_file(path: str | Path, samples: bool = False) -> Iterator[h5py.File]:
+    """Open a file to read; whatever goes wrong inside the ``with`` because of the file is a :class:`DataError`.
+
+    Damage can crash or hang the HDF5 library itself, so another process reads the file first (:mod:`reconode.probe`):
+    its structure, and with `samples`, for a caller that will read them all, the arrays too.
+    """
     path = Path(path)
     if not path.exists():
         raise DataError(f"{path}: no such file")
@@ -35,6 +40,7 @@ def open_file(path: str | Path) -> Iterator[h5py.File]:
             raise DataError(f"{path}: the file is empty (0 bytes); copy or download it again")
         if not h5py.is_hdf5(path):
             raise DataError(f"{path}: not an HDF5 file; expected a volume or a reconstruction")
+        probe.check(path, samples)
         with h5py.File(path, "r") as file:
             yield file
     except DataError:
