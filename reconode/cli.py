@@ -290,6 +290,7 @@ def draw(chosen: Any, reference: Path, figure: Path, number: int | None) -> None
     from reconode import evaluate as evaluation
     from reconode import fastmri, metrics
     from reconode.classical import ZeroFilled
+    from reconode.physics import center_crop
     from reconode.teach import figures
 
     volume, result = fastmri.read(reference), evaluation.read(chosen.file)
@@ -305,7 +306,7 @@ def draw(chosen: Any, reference: Path, figure: Path, number: int | None) -> None
     images = {"zero-filled": zero_filled[number]}
     scores = [metrics.scores(zero_filled, volume.target)]
     if model != "zero-filled":
-        images[model] = fastmri.center_crop(result.image[number], rows, columns)
+        images[model] = center_crop(result.image[number], rows, columns)
         scores.append(chosen.scores)
     texts = [str(s).replace("  ", "\n") for s in scores]
     heading = f"{volume.name}, slice {number}; scores are the whole volume's"

@@ -107,6 +107,7 @@ def progress_bar(title: str, total: int) -> Iterator[Callable[..., None]]:
 
 
 def make_table(*headings: str) -> Table:
+    """A table without lines, numbers to the right."""
     table = Table(box=None, pad_edge=False, header_style="bold")
     for heading in headings:
         table.add_column(

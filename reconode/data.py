@@ -259,7 +259,7 @@ class ShapeBatches(Sampler[list[Key]]):
             keys: list[Key] = [(number, self.epoch) for number in order]
             batches += [keys[i : i + self.batch_size] for i in range(0, len(keys), self.batch_size)]
         if self.seed is not None:
-            rng.shuffle(batches)  # type: ignore[arg-type]
+            rng.shuffle(batches)
         yield from batches
 
     def set_epoch(self, epoch: int) -> None:

@@ -25,7 +25,7 @@ PATIENCE = 20.0
 
 
 class _Child:
-    """The reading process, and a thread that waits for its answers (a pipe cannot be read with a timeout on Windows)."""
+    """The reading process, and a thread for its answers: on Windows a pipe cannot be read with a timeout."""
 
     def __init__(self) -> None:
         command = [sys.executable, str(Path(__file__).resolve())]

@@ -54,7 +54,14 @@ def test_a_batch_is_ready_for_a_model(folder):
             torch.testing.assert_close(image * meta.scale, E.H(y)[meta.slice], atol=1e-9, rtol=1e-4)
             assert meta.data_range * meta.scale == pytest.approx(float(volume.target.max()))
             seen.append((meta.file, meta.slice))
-    assert seen == [*(("a.h5", i) for i in range(3)), *(("c.h5", i) for i in range(4)), ("b.h5", 0), ("b.h5", 1), ("d.h5", 0), ("d.h5", 1)]
+    assert seen == [
+        *(("a.h5", i) for i in range(3)),
+        *(("c.h5", i) for i in range(4)),
+        ("b.h5", 0),
+        ("b.h5", 1),
+        ("d.h5", 0),
+        ("d.h5", 1),
+    ]
 
 
 def test_a_fully_sampled_batch_gives_the_target_back(folder):
@@ -67,7 +74,11 @@ def test_training_order_and_masks(folder):
     def epoch(seed, number):
         batches = loader(folder, acceleration=2, batch_size=2, train=True, seed=seed)
         batches.batch_sampler.set_epoch(number)
-        return [(m.file, m.slice, tuple(k.flatten().tolist())) for b in batches for m, k in zip(b.meta, b.E.mask, strict=True)]
+        return [
+            (m.file, m.slice, tuple(k.flatten().tolist()))
+            for b in batches
+            for m, k in zip(b.meta, b.E.mask, strict=True)
+        ]
 
     first = epoch(0, 0)
     assert first == epoch(0, 0)

@@ -53,7 +53,9 @@ class TestRoundTrip:
 
     def test_is_what_fastmri_code_expects(self, tmp_path):
         """Keys, types and header arithmetic, as fastMRI's own loader reads them."""
-        fastmri.write(tmp_path / "a.h5", fft(smooth_images(2, 64, 36)), acquisition="CORPD_FBK", recon=(32, 32), padding=(3, 34))
+        fastmri.write(
+            tmp_path / "a.h5", fft(smooth_images(2, 64, 36)), acquisition="CORPD_FBK", recon=(32, 32), padding=(3, 34)
+        )
         with h5py.File(tmp_path / "a.h5") as file:
             assert file["kspace"].dtype == np.complex64 and file["reconstruction_esc"].dtype == np.float32
             assert file["reconstruction_rss"].shape == (2, 32, 32)
@@ -196,13 +198,22 @@ WRONG = {
     "zero-byte target": (replace("reconstruction_esc", np.ones((3, 0, 32), np.float32)), "reconstruction_esc is empty"),
     "target of other slices": (replace("reconstruction_esc", np.ones((2, 32, 32), np.float32)), r"expected \(3, rows"),
     "target of another rank": (replace("reconstruction_esc", np.ones((32, 32), np.float32)), "one image a slice"),
-    "target of another type": (replace("reconstruction_esc", np.ones((3, 32, 32), np.int32)), "int32; expected float32"),
-    "target taller than kspace": (replace("reconstruction_esc", np.ones((3, 65, 32), np.float32)), "65 rows, more than"),
+    "target of another type": (
+        replace("reconstruction_esc", np.ones((3, 32, 32), np.int32)),
+        "int32; expected float32",
+    ),
+    "target taller than kspace": (
+        replace("reconstruction_esc", np.ones((3, 65, 32), np.float32)),
+        "65 rows, more than",
+    ),
     "mask of the wrong width": (replace("mask", np.ones(35)), r"mask has shape \(35,\); expected \(36,\)"),
     "mask of other values": (replace("mask", np.full(36, 0.5)), "values other than 0 and 1"),
     "mask of nothing": (replace("mask", np.zeros(36)), "mask samples no column"),
     "header not XML": (set_header(b"<encoding>", b"<encoding"), "ismrmrd_header is not XML"),
-    "header without sizes": (set_header(b"encodedSpace", b"otherSpace"), "no number at encoding/encodedSpace/matrixSize/x"),
+    "header without sizes": (
+        set_header(b"encodedSpace", b"otherSpace"),
+        "no number at encoding/encodedSpace/matrixSize/x",
+    ),
     "header of other columns": (set_header(b"<y>36</y>", b"<y>40</y>"), "says 64 x 40 k-space, the file holds 64 x 36"),
     "header of other rows": (set_header(b"<x>64</x>", b"<x>65</x>"), "says 65 x 36 k-space"),
     "header with a larger image": (set_header(b"<x>32</x>", b"<x>99</x>"), "asks for an image of 99 x 32"),
@@ -255,7 +266,9 @@ def test_claimed_size_beyond_the_file_is_refused_before_it_is_read(tmp_path):
 
 def test_target_wider_than_kspace_is_cropped_to_it(make_volume):
     """As fastMRI does for the brains that are stored so."""
-    path = edit(make_volume(columns=28, recon=(32, 28)), replace("reconstruction_esc", np.ones((3, 32, 32), np.float32)))
+    path = edit(
+        make_volume(columns=28, recon=(32, 28)), replace("reconstruction_esc", np.ones((3, 32, 32), np.float32))
+    )
     volume = fastmri.read(path)
     assert volume.info.recon == (32, 28) and volume.target.shape == (3, 32, 28)
 
@@ -270,7 +283,12 @@ def test_target_alone(make_volume):
 
 class TestWriteErrors:
     @pytest.mark.parametrize(
-        "kspace", [torch.zeros(3, 64, 36), torch.zeros(64, 36, dtype=torch.complex64), torch.zeros(0, 8, 8, dtype=torch.complex64)]
+        "kspace",
+        [
+            torch.zeros(3, 64, 36),
+            torch.zeros(64, 36, dtype=torch.complex64),
+            torch.zeros(0, 8, 8, dtype=torch.complex64),
+        ],
     )
     def test_wrong_kspace(self, tmp_path, kspace):
         with pytest.raises(DataError, match="expected complex64"):

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
-import subprocess
 import threading
 
 import pytest
@@ -75,18 +73,6 @@ def test_two_writers_never_mix(tmp_path):
         t.join()
     assert len(seen) == 80 and set(seen) <= set(contents)
     assert leftovers(tmp_path) == ["a"]
-
-
-@pytest.fixture
-def small_disk(tmp_path):
-    """A file system of 256 KiB; skipped where this user may not mount one."""
-    folder = tmp_path / "disk"
-    folder.mkdir()
-    mount = shutil.which("mount")
-    if mount is None or subprocess.run([mount, "-t", "tmpfs", "-o", "size=256k", "tmpfs", folder], capture_output=True).returncode:
-        pytest.skip("cannot mount a tmpfs here")
-    yield folder
-    subprocess.run(["umount", folder], check=True)
 
 
 def test_full_disk(small_disk):

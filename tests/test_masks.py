@@ -36,7 +36,9 @@ def test_golden(kind, acceleration, name, columns, lines, digest):
 
 
 @pytest.mark.parametrize("kind", masks.KINDS)
-@pytest.mark.parametrize("columns, acceleration, fraction", [(368, 4, 0.08), (320, 8, 0.04), (45, 3, 0.1), (96, 6, 0.06)])
+@pytest.mark.parametrize(
+    "columns, acceleration, fraction", [(368, 4, 0.08), (320, 8, 0.04), (45, 3, 0.1), (96, 6, 0.06)]
+)
 def test_equal_to_fastmri(kind, columns, acceleration, fraction):
     subsample = pytest.importorskip("fastmri.data.subsample")
     theirs = {

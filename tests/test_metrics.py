@@ -33,7 +33,7 @@ def test_equal_to_scikit_image_over_the_volume(scale):
 
 def test_single_precision_input_is_scored_in_double():
     image, target = (z.astype(np.float32) for z in volumes())
-    expected = [structural_similarity(*map(np.float64, p), data_range=float(target.max())) for p in zip(target, image)]
+    expected = [structural_similarity(*map(np.float64, p), data_range=float(target.max())) for p in zip(target, image, strict=True)]
     assert metrics.ssim(torch.from_numpy(image), torch.from_numpy(target)) == pytest.approx(np.mean(expected), abs=1e-9)
 
 
@@ -74,13 +74,17 @@ class TestDifferentiable:
 
     def test_gradients(self):
         image, target = (torch.from_numpy(z[:1, :9, :9]).requires_grad_() for z in volumes(scale=1.0))
-        assert torch.autograd.gradcheck(lambda x: metrics.structural_similarity(x, target, 1.0), (image,), fast_mode=True)
+        assert torch.autograd.gradcheck(
+            lambda x: metrics.structural_similarity(x, target, 1.0), (image,), fast_mode=True
+        )
         assert torch.autograd.gradcheck(lambda x: metrics.loss(x, target, 1.0), (image,), fast_mode=True)
 
     def test_loss_is_l1_plus_half_of_one_minus_ssim(self):
         image, target = (torch.from_numpy(z) for z in volumes(scale=1.0))
         ssim = metrics.structural_similarity(image, target, 1.0).mean()
-        assert metrics.loss(image, target, 1.0) == pytest.approx(float((image - target).abs().mean() + 0.5 * (1 - ssim)))
+        assert metrics.loss(image, target, 1.0) == pytest.approx(
+            float((image - target).abs().mean() + 0.5 * (1 - ssim))
+        )
         assert float(metrics.loss(target, target, 1.0)) == pytest.approx(0, abs=1e-12)
 
     def test_loss_in_single_precision_stays_close_to_double(self):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -26,7 +27,16 @@ def new_figure(rows: int, columns: int, *, panel: float = 2.2, aspect: float = 1
         from matplotlib.figure import Figure
     except ImportError as error:
         raise MissingExtraError("matplotlib", "figures", "drawing a figure") from error
-    figure = Figure(figsize=(panel * columns, (panel * aspect + 0.25) * rows), layout="constrained", dpi=150)
+
+    class Drawing(Figure):
+        """A figure that a notebook shows when a cell ends in it, without pyplot's global state."""
+
+        def _repr_png_(self) -> bytes:
+            buffer = io.BytesIO()
+            self.savefig(buffer, format="png", facecolor="white", dpi=110)
+            return buffer.getvalue()
+
+    figure = Drawing(figsize=(panel * columns, (panel * aspect + 0.25) * rows), layout="constrained", dpi=150)
     axes = figure.subplots(rows, columns, squeeze=False).tolist()
     for ax in (ax for row in axes for ax in row):
         ax.set_axis_off()
@@ -49,6 +59,28 @@ def show(ax: Axes, image: Tensor, *, vmax: float, title: str = "", note: str = "
         box = {"facecolor": "black", "alpha": 0.6, "edgecolor": "none", "pad": 1.8}
         ax.text(0.03, 0.03, note, transform=ax.transAxes, color="white", fontsize=7.5, va="bottom", bbox=box)
     return picture
+
+
+def panels(images: Mapping[str, Tensor], *, vmax: float | None = None, notes: Sequence[str] = ()) -> Figure:
+    """Images side by side in one window.
+
+    Args:
+        images: ``(rows, columns)`` by title, all of one shape.
+        vmax: the window's upper end; None is the first image's 99.8 % quantile.
+        notes: a text for each panel.
+    """
+    first = next(iter(images.values()))
+    figure, axes = new_figure(1, len(images), aspect=first.shape[-2] / first.shape[-1])
+    top = float(torch.quantile(first.abs().float(), 0.998)) if vmax is None else vmax
+    for number, (title, image) in enumerate(images.items()):
+        show(axes[0][number], image, vmax=top, title=title, note=notes[number] if number < len(notes) else "")
+    return figure
+
+
+def log_magnitude(kspace: Tensor, decades: float = 4) -> Tensor:
+    """log₁₀ |k| over the strongest `decades`, scaled to [0, 1]: k-space as a picture, black where nothing was measured."""
+    k = kspace.abs()
+    return (1 + (k / k.max()).clamp_min(10**-decades).log10() / decades).clamp(0, 1)
 
 
 def comparison(

@@ -1,0 +1,111 @@
+"""Reading slices: the data set against a bare h5py loop over the same slices, in one run.
+
+    python benchmarks/loading.py [--json FILE] [FOLDER]
+
+Without a folder, eight files of fastMRI's size (16 slices of 640 x 368) are written to a temporary one. Each way reads
+every slice (k-space and target) once a round, rounds alternate, medians are compared. Files are in the page cache: the
+ratio is of the code, not of the disk.
+"""
+
+from __future__ import annotations
+
+import argparse
+import statistics
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import h5py
+import torch
+from _common import machine, write_json
+
+from reconode import fastmri
+from reconode.data import SliceDataset, Undersample
+from reconode.physics import MRIOperator
+
+ROUNDS = 7
+
+
+def bare(paths: list[Path]) -> int:
+    """The loop one would write by hand: open each file, read each slice."""
+    count = 0
+    for path in paths:
+        with h5py.File(path, "r") as file:
+            kspace, target = file["kspace"], file["reconstruction_esc"]
+            for index in range(kspace.shape[0]):
+                kspace[index], target[index]
+                count += 1
+    return count
+
+
+def through(dataset: SliceDataset) -> int:
+    return sum(1 for number in range(len(dataset)) if dataset[number] is not None)
+
+
+def measure(ways: dict[str, Callable[[], int]]) -> dict[str, float]:
+    """Median slices per second of each way, rounds interleaved."""
+    seconds: dict[str, list[float]] = {name: [] for name in ways}
+    count = 0
+    for _ in range(ROUNDS):
+        for name, way in ways.items():
+            start = time.perf_counter()
+            count = way()
+            seconds[name].append(time.perf_counter() - start)
+    return {name: count / statistics.median(times) for name, times in seconds.items()}
+
+
+def main() -> None:
+    torch.set_num_threads(1)  # as in a loader's worker
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("folder", nargs="?", type=Path)
+    parser.add_argument("--json", type=Path)
+    arguments = parser.parse_args()
+    with tempfile.TemporaryDirectory() as temporary:
+        folder = arguments.folder or Path(temporary)
+        if arguments.folder is None:
+            generator = torch.Generator().manual_seed(0)
+            for number in range(8):
+                kspace = torch.randn(16, 640, 368, dtype=torch.complex64, generator=generator)
+                fastmri.write(folder / f"{number}.h5", kspace, acquisition="CORPD_FBK")
+        paths = fastmri.volumes(folder)
+        raw, transformed = SliceDataset(paths), SliceDataset(paths, Undersample(4, seed=0))
+        rates = measure(
+            {
+                "bare h5py loop": lambda: bare(paths),
+                "SliceDataset, transform off": lambda: through(raw),
+                "SliceDataset, mask + hybrid space + scale": lambda: through(transformed),
+            }
+        )
+        hybrid, full = operators(raw)
+    ratio = rates["SliceDataset, transform off"] / rates["bare h5py loop"]
+    milliseconds = 1e3 / rates["SliceDataset, mask + hybrid space + scale"] - 1e3 / rates["SliceDataset, transform off"]
+    for name, rate in rates.items():
+        print(f"{name:45s} {rate:8.1f} slices/s")
+    print(f"ratio to the bare loop, transform off         {ratio:8.2f}   (at least 0.8)")
+    print(f"cost of the transform                         {milliseconds:8.1f} ms a slice")
+    print(f"E^H E in hybrid space against the 2-D form    {full / hybrid:8.2f} times faster")
+    content = {
+        "slices_per_second": rates,
+        "ratio_transform_off": ratio,
+        "transform_milliseconds": milliseconds,
+        "hybrid_speedup": full / hybrid,
+        "machine": machine(),
+    }
+    write_json(arguments.json, content)
+
+
+def operators(dataset: SliceDataset) -> tuple[float, float]:
+    """Seconds of one E^H E on a slice: hybrid space with the readout cropped, and two-dimensional on the full grid."""
+    raw = dataset[0]
+    rows, columns = raw.kspace.shape[-2:]
+    mask = torch.arange(columns) % 4 == 0
+    x = torch.randn(4, rows, columns, dtype=torch.complex64)
+    hybrid, full = MRIOperator(mask), MRIOperator(mask.expand(rows, columns), None, (-2, -1))
+    cropped = x[:, : raw.info.recon[0]].contiguous()
+    seconds = measure({"hybrid": lambda: len(hybrid.normal(cropped)), "full": lambda: len(full.normal(x))})
+    return 1 / seconds["hybrid"], 1 / seconds["full"]
+
+
+if __name__ == "__main__":
+    main()

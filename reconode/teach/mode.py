@@ -1,0 +1,37 @@
+"""How long a notebook may take and where it computes: ``RECONODE_MODE`` and the device."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+
+import torch
+
+from reconode.errors import UsageError
+
+MODES = ("quick", "cpu", "full")
+
+
+@dataclass(frozen=True)
+class Mode:
+    """What :func:`start` found: the mode's name and the device to compute on."""
+
+    name: str
+    device: torch.device
+
+    def __str__(self) -> str:
+        gpu = f" ({torch.cuda.get_device_name(self.device)})" if self.device.type == "cuda" else ""
+        return f"ReconODE in {self.name} mode on {self.device.type}{gpu}"
+
+
+def start() -> Mode:
+    """The mode that ``RECONODE_MODE`` names: quick (the default on a CPU), cpu, or full (the default on a GPU).
+
+    Raises:
+        UsageError: for another name.
+    """
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    name = os.environ.get("RECONODE_MODE") or ("full" if device.type == "cuda" else "quick")
+    if name not in MODES:
+        raise UsageError(f"RECONODE_MODE is {name!r}: choose one of {', '.join(MODES)}")
+    return Mode(name, device if name == "full" else torch.device("cpu"))
