@@ -1,0 +1,130 @@
+r"""Explicit Runge-Kutta methods on a fixed grid: a solver is a table of numbers, and one function runs them all.
+
+The flow :math:`\dot x = f(t, x)` (Eq. 5) from t = 0 to 1 in N steps of h = 1 / N (Eq. 7–10, the paper's letters):
+
+.. math::
+    F_i = h\, f\bigl(t_n + c_i h,\; x_n + \textstyle\sum_{j<i} b_{ij} F_j\bigr), \qquad
+    x_{n+1} = x_n + \textstyle\sum_i a_i F_i
+
+(Most textbooks call the weights b and the matrix a.) How the solve is differentiated is another matter and another
+object: see :mod:`reconode.gradients`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor
+
+from reconode.errors import UsageError
+
+if TYPE_CHECKING:
+    from reconode.gradients import Gradient
+
+Flow = Callable[[float | Tensor, Tensor], Tensor]
+"""The right-hand side f(t, x); real or complex x of any shape."""
+
+
+@dataclass(frozen=True)
+class Tableau:
+    """A Butcher tableau of an explicit method.
+
+    Attributes:
+        name: what the method is called.
+        a: weights of the stages, s numbers.
+        b: row i holds the coefficients of the stages before stage i; the first row is empty.
+        c: times of the stages within a step, s numbers.
+        order: the global error falls as h to this power.
+    """
+
+    name: str
+    a: tuple[float, ...]
+    b: tuple[tuple[float, ...], ...]
+    c: tuple[float, ...]
+    order: int
+
+    @property
+    def stages(self) -> int:
+        """Evaluations of f a step."""
+        return len(self.a)
+
+
+EULER = Tableau("Euler", a=(1,), b=((),), c=(0,), order=1)
+"""Eq. 7. Also known as: a residual network, read as a flow."""
+
+HEUN = Tableau("Heun", a=(1 / 2, 1 / 2), b=((), (1,)), c=(0, 1), order=2)
+"""The paper's RK2. torchdiffeq's ``heun2``. Not to be confused with the midpoint rule, ANODE's RK2."""
+
+MIDPOINT = Tableau("midpoint", a=(0, 1), b=((), (1 / 2,)), c=(0, 1 / 2), order=2)
+"""torchdiffeq's ``midpoint``."""
+
+RK4 = Tableau(
+    "classical RK4", a=(1 / 6, 1 / 3, 1 / 3, 1 / 6), b=((), (1 / 2,), (0, 1 / 2), (0, 0, 1)), c=(0, 1 / 2, 1 / 2, 1), order=4
+)
+"""The paper's RK4, Kutta's first. Not to be confused with torchdiffeq's ``rk4``, which is :data:`RK38`."""
+
+RK38 = Tableau(
+    "3/8 rule",
+    a=(1 / 8, 3 / 8, 3 / 8, 1 / 8),
+    b=((), (1 / 3,), (-1 / 3, 1), (1, -1, 1)),
+    c=(0, 1 / 3, 2 / 3, 1),
+    order=4,
+)
+"""Kutta's second of order four. torchdiffeq's ``rk4``."""
+
+TABLEAUS = {"euler": EULER, "rk2": HEUN, "midpoint": MIDPOINT, "rk4": RK4, "rk38": RK38}
+"""By the short names that models carry; ``rk2`` and ``rk4`` are the paper's."""
+
+
+def step(f: Flow, t: float, x: Tensor, h: float, tableau: Tableau) -> Tensor:
+    """One step of Eq. 8–10 from (t, x): the state at t + h."""
+    slopes: list[Tensor] = []
+    for row, c in zip(tableau.b, tableau.c, strict=True):
+        slopes.append(f(t + c * h, _advance(x, h, row, slopes)))
+    return _advance(x, h, tableau.a, slopes)
+
+
+def integrate(
+    f: Flow,
+    x0: Tensor,
+    tableau: Tableau,
+    steps: int,
+    gradient: Gradient | None = None,
+    *,
+    trajectory: bool = False,
+) -> Tensor:
+    """Solve the flow from t = 0 to t = 1.
+
+    Args:
+        f: the right-hand side, f(t, x).
+        x0: the state at t = 0, real or complex, any shape.
+        tableau: the method.
+        steps: N.
+        gradient: how to differentiate the solve; None is plain backpropagation. The values are the same for each.
+        trajectory: return the states at all N + 1 times, stacked in front, instead of the last.
+
+    Returns:
+        The state at t = 1, shaped as `x0`; or ``(N + 1, *x0.shape)``.
+
+    Raises:
+        UsageError: for fewer than one step.
+    """
+    if steps < 1:
+        raise UsageError(f"a solve needs at least one step, not {steps}")
+    if gradient is None:
+        from reconode.gradients import Backprop
+
+        gradient = Backprop()
+    states = gradient.solve(f, x0, tableau, steps)
+    return torch.stack(states) if trajectory else states[-1]
+
+
+def _advance(x: Tensor, h: float, weights: tuple[float, ...], slopes: list[Tensor]) -> Tensor:
+    """x + h Σ wᵢ fᵢ; a zero weight costs nothing."""
+    for weight, slope in zip(weights, slopes, strict=True):
+        if weight:
+            x = torch.add(x, slope, alpha=h * weight)
+    return x
