@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -14,7 +16,7 @@ def plain_cnn(layers: int, channels: int = CHANNELS) -> nn.Sequential:
     """3 × 3 convolutions with ReLU between, two channels in and out."""
     widths = [2, *[channels] * (layers - 1), 2]
     modules: list[nn.Module] = []
-    for i, o in zip(widths, widths[1:], strict=False):
+    for i, o in pairwise(widths):
         modules += [nn.Conv2d(i, o, kernel_size=3, padding=1), nn.ReLU()]
     return nn.Sequential(*modules[:-1])
 
@@ -78,7 +80,9 @@ class UNet(nn.Module):
         self.bottleneck = _unet_block(widths[-1], widths[-1], dropout)
         outs = [*widths[-2::-1], channels]
         self.up = nn.ModuleList(_unet_block(2 * i, o, dropout) for i, o in zip(widths[::-1], outs, strict=True))
-        self.head = nn.Sequential(nn.Conv2d(channels, channels // 2, 1), nn.Conv2d(channels // 2, 2, 1), nn.Conv2d(2, 2, 1))
+        self.head = nn.Sequential(
+            nn.Conv2d(channels, channels // 2, 1), nn.Conv2d(channels // 2, 2, 1), nn.Conv2d(2, 2, 1)
+        )
 
     def network(self, x: Tensor) -> Tensor:
         """Image channels ``(batch, 2, rows, columns)`` in and out, any size: padded to a multiple of 16."""
@@ -104,5 +108,10 @@ def _unet_block(inputs: int, outputs: int, dropout: float) -> nn.Sequential:
     """Twice: 3 × 3 convolution, instance norm, ReLU, dropout."""
     modules: list[nn.Module] = []
     for i in (inputs, outputs):
-        modules += [nn.Conv2d(i, outputs, kernel_size=3, padding=1), nn.InstanceNorm2d(outputs), nn.ReLU(), nn.Dropout2d(dropout)]
+        modules += [
+            nn.Conv2d(i, outputs, kernel_size=3, padding=1),
+            nn.InstanceNorm2d(outputs),
+            nn.ReLU(),
+            nn.Dropout2d(dropout),
+        ]
     return nn.Sequential(*modules)

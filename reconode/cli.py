@@ -6,6 +6,7 @@ on standard output. A batch goes on past a bad file, lists the failures at the e
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Callable, Iterable
 from enum import StrEnum
@@ -16,7 +17,7 @@ import typer
 from rich.markup import escape
 
 from reconode._version import __version__
-from reconode.console import Commands, answer, interval, make_table, print_json, run_batch
+from reconode.console import Commands, answer, interval, make_table, notes, print_json, run_batch, training_bar
 from reconode.errors import DataError, OutputError, UsageError
 
 app = typer.Typer(
@@ -178,6 +179,7 @@ def reconstruct(
     source: Annotated[Path, typer.Argument(metavar="IN", help="A volume, or a folder of volumes.")],
     output: Annotated[Path, typer.Argument(metavar="OUT", help="Folder for the reconstructions, one file a volume.")],
     model: Annotated[str, typer.Option(help="Its name; a wrong one lists those there are.")] = "tv",
+    weights: Annotated[Path | None, typer.Option(help="Weights of your own, from `reconode train`.")] = None,
     acceleration: Annotated[float, typer.Option(min=1, help="Undersample fully sampled volumes so much first.")] = 4,
     mask: Annotated[MaskKind, typer.Option(help="The sampling pattern, seeded by the file's name.")] = MaskKind.random,
     batch_size: Annotated[int, typer.Option(min=1, help="Slices at once.")] = 4,
@@ -185,11 +187,15 @@ def reconstruct(
     json_output: JsonOption = False,
 ) -> None:
     """Undersample volumes as fastMRI does and reconstruct them with any model. What is in OUT already is redone."""
+    import torch
+
     from reconode import evaluate as evaluation
     from reconode import fastmri, masks, zoo
 
-    network = zoo.load(model, acceleration)
     target_device = find_device(device)
+    network = zoo.load(model, acceleration, file=weights)
+    if isinstance(network, torch.nn.Module):
+        network = network.to(target_device)
     files = fastmri.volumes(source)
     if any((output / path.name).resolve() == path.resolve() for path in files):
         raise UsageError(
@@ -285,6 +291,85 @@ def evaluate(
     batch.finish()
 
 
+class Precision(StrEnum):
+    """Accelerate's names."""
+
+    no = "no"
+    bf16 = "bf16"
+    fp16 = "fp16"
+
+
+@app.command(epilog="Example:  reconode train lt-rk4 --acceleration 4 --data simulated --steps 50")
+def train(
+    model: Annotated[str, typer.Argument(help="Its name; a wrong one lists those there are.")],
+    data: Annotated[
+        str, typer.Option(help="'simulated', or a folder: fastMRI's, or what `simulate` wrote.")
+    ] = "simulated",
+    out: Annotated[Path | None, typer.Option(help="Folder of the run.", show_default="runs/MODEL_4x")] = None,
+    acceleration: Annotated[float, typer.Option(min=1, help="Of the masks.")] = 4,
+    mask: Annotated[MaskKind, typer.Option(help="The sampling pattern.")] = MaskKind.random,
+    steps: Annotated[int, typer.Option(min=1, help="Steps of the optimiser.")] = 20_000,
+    batch_size: Annotated[int, typer.Option(min=1, help="Slices a step, over all processes.")] = 4,
+    learning_rate: Annotated[float, typer.Option(min=0, help="At the start; falls to zero along a cosine.")] = 4e-3,
+    clip: Annotated[float, typer.Option(min=0, help="Longest gradient.")] = 1.0,
+    seed: Annotated[int, typer.Option(min=0, help="Of weights, data and masks.")] = 0,
+    size: Annotated[tuple[int, int], typer.Option(help="Rows and columns of simulated slices.")] = (320, 368),
+    mix: Annotated[str, typer.Option(help="Simulated anatomy: broad or knees.")] = "broad",
+    budget: Annotated[str | None, typer.Option(help="Stop cleanly after so long: 90s, 25m, 8h.")] = None,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on from the run's last checkpoint.")] = False,
+    precision: Annotated[Precision, typer.Option(help="Of the convolutions.")] = Precision.no,
+    channels_last: Annotated[bool, typer.Option(help="Memory layout of the convolutions.")] = True,
+    checkpointing: Annotated[bool, typer.Option("--checkpointing", help="Less memory, a third more time.")] = False,
+    compile_: Annotated[bool, typer.Option("--compile", help="torch.compile: slow to start, then faster.")] = False,
+    workers: Annotated[int, typer.Option(min=0, help="Processes that read files.")] = 0,
+    validate_every: Annotated[int, typer.Option(min=1, help="Steps from one validation to the next.")] = 500,
+    validation: Annotated[int, typer.Option(min=1, help="Validation slices (simulated) or volumes (folder).")] = 16,
+    device: Annotated[str | None, typer.Option(help="'cpu' to keep off a GPU.", show_default="the GPU, if any")] = None,
+    json_output: JsonOption = False,
+) -> None:
+    """Train a network: the paper's loss and optimiser, on simulated anatomy or on fastMRI's files."""
+    from reconode import train as training
+    from reconode.runs import Settings
+
+    seconds = parse_budget(budget)
+    if device is not None:
+        find_device(device)
+    if data != "simulated" and not Path(data).exists():
+        raise DataError(f"--data {data}: no such folder, and not 'simulated'")
+    settings = Settings(
+        model=model,
+        acceleration=acceleration,
+        data=data,
+        mask=mask.value,
+        steps=steps,
+        batch_size=batch_size,
+        learning_rate=learning_rate,
+        clip=clip,
+        seed=seed,
+        size=size,
+        mix=mix,
+        precision=precision.value,
+        channels_last=channels_last,
+        checkpointing=checkpointing,
+        compile=compile_,
+        workers=workers,
+        validate_every=validate_every,
+        validation=validation,
+    )
+    folder = out or Path("runs") / f"{model}_{acceleration:g}x"
+    notes.print(training.describe(settings))
+    with training_bar(steps) as watch:
+        progress = training.train(settings, folder, budget=seconds, resume=resume, device=device, watch=watch)
+    if json_output:
+        print_json({"folder": str(folder), **vars(progress), "done": progress.step >= steps})
+    elif progress.step < steps:
+        answer.print(f"stopped at step {progress.step} of {steps} in {folder}; go on with --resume")
+    else:
+        answer.print(
+            f"{steps} steps in {progress.seconds:.0f} s, best validation PSNR {progress.best:.2f} dB, {folder}"
+        )
+
+
 def draw(chosen: Any, reference: Path, figure: Path, number: int | None) -> None:
     """Target, zero-filled, reconstruction and error maps of one slice, with the volumes' scores."""
     from reconode import evaluate as evaluation
@@ -331,6 +416,16 @@ def find_device(name: str) -> Any:
         available = f"cpu or cuda (0 to {torch.cuda.device_count() - 1})" if torch.cuda.is_available() else "cpu only"
         raise UsageError(f"--device {name} is not here: this machine has {available}") from error
     return device
+
+
+def parse_budget(text: str | None) -> float:
+    """Seconds of '90s', '25m', '8h'; without end for None."""
+    if text is None:
+        return float("inf")
+    match = re.fullmatch(r"(\d+(?:\.\d+)?)([smh]?)", text.strip())
+    if match is None:
+        raise UsageError(f"--budget {text}: expected a time like 90s, 25m or 8h")
+    return float(match[1]) * {"": 1, "s": 1, "m": 60, "h": 3600}[match[2]]
 
 
 def main() -> None:

@@ -106,6 +106,22 @@ def progress_bar(title: str, total: int) -> Iterator[Callable[..., None]]:
         yield advance
 
 
+@contextmanager
+def training_bar(steps: int) -> Iterator[Callable[[int, dict[str, float]], None]]:
+    """A training's progress with its loss and the time left; validations stay above it as lines."""
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=notes, disable=not notes.is_terminal) as bar:
+        task = bar.add_task("training", total=steps)
+
+        def watch(step: int, values: dict[str, float]) -> None:
+            if "loss" in values:
+                bar.update(task, completed=step, description=f"loss {values['loss']:.4f}")
+            else:
+                notes.print(f"step {step}: validation PSNR {values['psnr']:.2f} dB, SSIM {values['ssim']:.4f}")
+
+        yield watch
+
+
 def make_table(*headings: str) -> Table:
     """A table without lines, numbers to the right."""
     table = Table(box=None, pad_edge=False, header_style="bold")

@@ -238,33 +238,46 @@ class ShapeBatches(Sampler[list[Key]]):
 
     Args:
         dataset: the slices.
-        batch_size: slices a batch; a shape's last batch may be smaller.
-        seed: of the shuffling; None keeps the order.
+        batch_size: slices a batch.
+        seed: of the shuffling, to train; None keeps the order, to evaluate. A shape's last batch may be smaller when
+            evaluating; when training it is left out, so that every batch weighs the same.
+        share: (rank, processes) when several processes share each batch.
     """
 
-    def __init__(self, dataset: SliceDataset, batch_size: int, seed: int | None = None) -> None:
-        self.batch_size, self.seed, self.epoch = batch_size, seed, 0
+    def __init__(
+        self, dataset: SliceDataset, batch_size: int, seed: int | None = None, share: tuple[int, int] = (0, 1)
+    ) -> None:
+        self.batch_size, self.seed, self.share, self.epoch, self.skipped = batch_size, seed, share, 0, 0
         self._groups: dict[tuple[Any, ...], list[int]] = {}
         for number in range(len(dataset)):
             self._groups.setdefault(dataset.shape(number), []).append(number)
 
     def __len__(self) -> int:
-        return sum(-(-len(group) // self.batch_size) for group in self._groups.values())
+        sizes = [len(group) for group in self._groups.values()]
+        return sum(n // self.batch_size if self.seed is not None else -(-n // self.batch_size) for n in sizes)
 
     def __iter__(self) -> Iterator[list[Key]]:
         rng = np.random.default_rng(None if self.seed is None else (self.seed, self.epoch))
+        rank, processes = self.share
         batches: list[list[Key]] = []
         for group in self._groups.values():
             order = group if self.seed is None else rng.permutation(group).tolist()
             keys: list[Key] = [(number, self.epoch) for number in order]
             batches += [keys[i : i + self.batch_size] for i in range(0, len(keys), self.batch_size)]
         if self.seed is not None:
-            rng.shuffle(batches)
-        yield from batches
+            batches = [batch for batch in batches if len(batch) == self.batch_size]
+        order = range(len(batches)) if self.seed is None else rng.permutation(len(batches)).tolist()
+        for number in order[self.skipped :]:
+            yield batches[number][rank::processes]
 
-    def set_epoch(self, epoch: int) -> None:
-        """Another order and, with :class:`Undersample`'s seed, other masks; call it before each epoch."""
-        self.epoch = epoch
+    def set_epoch(self, epoch: int, skipped: int = 0) -> None:
+        """Another order and, with :class:`Undersample`'s seed, other masks; call it before each epoch.
+
+        Args:
+            epoch: which.
+            skipped: batches to leave out at its start, for a training that resumes in the middle of it.
+        """
+        self.epoch, self.skipped = epoch, skipped
 
 
 def loader(

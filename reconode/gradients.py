@@ -100,7 +100,7 @@ class _AdjointFlow(torch.autograd.Function):
         return (x0.clone(), *states[1:])
 
     @staticmethod
-    def backward(ctx: Any, *upstream: Tensor) -> tuple[Any, ...]:  # type: ignore[override]
+    def backward(ctx: Any, *upstream: Tensor) -> tuple[Any, ...]:
         x, *parameters = ctx.saved_tensors
         f, steps, tableau = ctx.f, ctx.steps, ctx.tableau
 

@@ -21,10 +21,10 @@ from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
 from reconode.errors import UsageError
-from reconode.gradients import Backprop, Gradient
+from reconode.gradients import Backprop, ContinuousAdjoint, Gradient
 from reconode.networks import Attention, Dynamics, Scalars, falling_dilations, to_channels, to_complex
 from reconode.physics import MRIOperator
-from reconode.solvers import EULER, Flow, Tableau, integrate
+from reconode.solvers import EULER, Flow, Tableau, integrate, integrate_adaptive
 
 Consistency = Literal["step", "end"]
 """Where y enters: at each step (in the velocity), or only at the end."""
@@ -80,8 +80,31 @@ class FixedSolver(nn.Module):
     def _gradient(self, y: Tensor, E: MRIOperator) -> Gradient:
         if not isinstance(self.gradient, type):
             return self.gradient
-        used = [*self.f.parameters(), y, *([] if E.sensitivities is None else [E.sensitivities])]
-        return self.gradient(used)
+        return self.gradient(self._used(y, E))
+
+    def _used(self, y: Tensor, E: MRIOperator) -> list[Tensor]:
+        """Every tensor that the flow depends on, besides the state."""
+        return [*self.f.parameters(), y, *([] if E.sensitivities is None else [E.sensitivities])]
+
+
+class AdaptiveSolver(FixedSolver):
+    """The original neural ODE: the same flow solved to a tolerance by dopri5, differentiated by the continuous adjoint.
+
+    Args:
+        tolerance: relative and absolute error allowed a step.
+        consistency: "step" or "end".
+        f: the dynamics; the paper's network when None.
+    """
+
+    def __init__(self, tolerance: float = 1e-3, consistency: Consistency = "step", f: nn.Module | None = None) -> None:
+        super().__init__(gradient=ContinuousAdjoint, consistency=consistency, f=f)
+        self.tolerance = tolerance
+
+    def forward(self, y: Tensor, E: MRIOperator) -> Tensor:
+        """Masked data and their operator to the complex image ``(batch, rows, columns)``."""
+        used = tuple(self._used(y, E)) if torch.is_grad_enabled() else None
+        x1 = integrate_adaptive(self.flow(y, E), E.H(y), tolerance=self.tolerance, adjoint=used)
+        return E.enforce(x1, y)
 
 
 class LearnedSolver(nn.Module):

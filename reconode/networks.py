@@ -6,6 +6,7 @@ Complex images end at their border: inside, an image is two real channels, ``(ba
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 
 import torch
 import torch.nn.functional as F
@@ -24,7 +25,7 @@ def to_channels(x: Tensor) -> Tensor:
 
 
 def to_complex(channels: Tensor) -> Tensor:
-    """Inverse of :func:`to_channels`; always at least single precision, since half-precision complex is not to be had."""
+    """Inverse of :func:`to_channels`; in single precision at least, since FFTs have no half-precision complex."""
     real = channels if channels.dtype == torch.float64 else channels.float()
     return torch.view_as_complex(real.movedim(1, -1).contiguous())
 
@@ -78,7 +79,7 @@ class Dynamics(nn.Module):
     def __init__(self, inputs: int = 1, dilation: int = 1, channels: int = CHANNELS, timed: bool = True) -> None:
         super().__init__()
         widths = [2 * inputs, *[channels] * (LAYERS - 1), 2]
-        self.layers = nn.ModuleList(TimeConv2d(i, o, dilation) for i, o in zip(widths, widths[1:], strict=False))
+        self.layers = nn.ModuleList(TimeConv2d(i, o, dilation) for i, o in pairwise(widths))
         self.timed = timed
 
     def forward(self, t: float | Tensor, x: Tensor) -> Tensor:
@@ -103,9 +104,7 @@ class Attention(nn.Module):
     def __init__(self, stages: int, channels: int = CHANNELS) -> None:
         super().__init__()
         widths = [2 * stages, *[channels] * (LAYERS - 1), stages]
-        self.layers = nn.ModuleList(
-            nn.Conv2d(i, o, kernel_size=3, padding=1) for i, o in zip(widths, widths[1:], strict=False)
-        )
+        self.layers = nn.ModuleList(nn.Conv2d(i, o, kernel_size=3, padding=1) for i, o in pairwise(widths))
 
     def weights(self, slopes: Sequence[Tensor]) -> Tensor:
         """``(batch, stages, rows, columns)``, positive, summing to one at each pixel."""
@@ -121,7 +120,7 @@ class Attention(nn.Module):
 
 
 class Scalars(nn.Module):
-    """One learned number a stage in the attention's place (the ablation "without attention"); a learned tableau's a_i."""
+    """One learned number a stage in the attention's place: the a_i of a learned tableau (an ablation)."""
 
     def __init__(self, stages: int) -> None:
         super().__init__()

@@ -62,7 +62,11 @@ MIDPOINT = Tableau("midpoint", a=(0, 1), b=((), (1 / 2,)), c=(0, 1 / 2), order=2
 """torchdiffeq's ``midpoint``."""
 
 RK4 = Tableau(
-    "classical RK4", a=(1 / 6, 1 / 3, 1 / 3, 1 / 6), b=((), (1 / 2,), (0, 1 / 2), (0, 0, 1)), c=(0, 1 / 2, 1 / 2, 1), order=4
+    "classical RK4",
+    a=(1 / 6, 1 / 3, 1 / 3, 1 / 6),
+    b=((), (1 / 2,), (0, 1 / 2), (0, 0, 1)),
+    c=(0, 1 / 2, 1 / 2, 1),
+    order=4,
 )
 """The paper's RK4, Kutta's first. Not to be confused with torchdiffeq's ``rk4``, which is :data:`RK38`."""
 
@@ -128,3 +132,44 @@ def _advance(x: Tensor, h: float, weights: tuple[float, ...], slopes: list[Tenso
         if weight:
             x = torch.add(x, slope, alpha=h * weight)
     return x
+
+
+def integrate_adaptive(
+    f: Flow,
+    x0: Tensor,
+    *,
+    tolerance: float = 1e-3,
+    method: str = "dopri5",
+    adjoint: tuple[Tensor, ...] | None = None,
+) -> Tensor:
+    """Solve the flow from t = 0 to 1 with torchdiffeq's adaptive steps: the original neural ODE (Chen et al. 2018).
+
+    Args:
+        f: the right-hand side, f(t, x).
+        x0: the state at t = 0, real or complex, any shape.
+        tolerance: relative and absolute error allowed a step.
+        method: an adaptive method of torchdiffeq.
+        adjoint: the tensors that f uses and that want a gradient, by the continuous adjoint; None backpropagates
+            through the accepted steps.
+
+    Returns:
+        The state at t = 1, shaped as `x0`.
+    """
+    from torchdiffeq import odeint, odeint_adjoint
+
+    # torchdiffeq stacks state, adjoint and real parameters into one tensor, so the state has to be real.
+    def real(t: Tensor, state: Tensor) -> Tensor:
+        if not x0.is_complex():
+            return f(t, state)
+        # Not view_as_complex: the state is a piece of that one tensor and may start at an odd place in it.
+        return torch.view_as_real(f(t, torch.complex(state[..., 0], state[..., 1])).contiguous())
+
+    start = torch.view_as_real(x0.contiguous()) if x0.is_complex() else x0
+    times = torch.tensor([0.0, 1.0], device=x0.device, dtype=start.dtype)
+    options = {"rtol": tolerance, "atol": tolerance, "method": method}
+    if adjoint is None:
+        end = odeint(real, start, times, **options)[-1]
+    else:
+        wanted = tuple(p for p in adjoint if p.requires_grad)
+        end = odeint_adjoint(real, start, times, adjoint_params=wanted, **options)[-1]
+    return torch.complex(end[..., 0], end[..., 1]) if x0.is_complex() else end

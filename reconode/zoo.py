@@ -9,13 +9,18 @@ from __future__ import annotations
 import difflib
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Protocol
 
-from torch import Tensor
+from torch import Tensor, nn
 
-from reconode import classical
+from reconode import baselines, classical, weights
 from reconode.errors import UsageError
+from reconode.gradients import Checkpoint
+from reconode.models import AdaptiveSolver, FixedSolver, LearnedSolver
+from reconode.networks import Dynamics, count_parameters
 from reconode.physics import MRIOperator
+from reconode.solvers import EULER, HEUN, RK4
 
 
 class Model(Protocol):
@@ -26,39 +31,75 @@ class Model(Protocol):
 
 @dataclass(frozen=True)
 class Entry:
-    """A name's model.
+    """What a name stands for.
 
     Attributes:
-        title: as tables print it.
-        build: makes the model for an acceleration.
+        title: as tables print it; the paper's name where it is a row of Table 1.
+        build: makes the model, untrained.
         summary: one line on what it is.
+        family: "classical", "baseline", "FT", "FA", "LT", "ODE" or "ablation".
     """
 
     title: str
-    build: Callable[[float], Model]
+    build: Callable[[], Model]
     summary: str
+    family: str
+
+    @property
+    def learned(self) -> bool:
+        """Whether it needs weights."""
+        return self.family != "classical"
+
+    @property
+    def parameters(self) -> int:
+        """Trainable numbers; 0 for a classical method."""
+        return count_parameters(self.build())
 
 
 MODELS: dict[str, Entry] = {
-    "zero-filled": Entry("Zero-filled", lambda _: classical.ZeroFilled(), "what was not measured is zero"),
+    "zero-filled": Entry("Zero-filled", classical.ZeroFilled, "what was not measured is zero", "classical"),
     "gradient-descent": Entry(
-        "Gradient descent", lambda _: classical.GradientDescent(), "Eq. 3 with a quadratic smoothness term"
+        "Gradient descent", classical.GradientDescent, "Eq. 3, quadratic smoothness", "classical"
     ),
-    "tv": Entry(
-        "Total variation",
-        lambda _: classical.TotalVariation(),
-        "sparse gradients, a convex problem solved to a certificate",
+    "tv": Entry("Total variation", classical.TotalVariation, "sparse gradients, solved to a certificate", "classical"),
+    "wavelet": Entry("Wavelet", classical.WaveletFISTA, "sparse wavelet coefficients, FISTA", "classical"),
+    "unet": Entry("U-Net", baselines.UNet, "fastMRI's first U-Net, data consistency at the end", "baseline"),
+    "kiki-net": Entry("KIKI-Net", baselines.KIKINet, "k-space and image networks in turn", "baseline"),
+    "d5c5": Entry("D5C5", baselines.D5C5, "five CNNs that share nothing, data consistency after each", "baseline"),
+    "fa-euler": Entry("ReconODE-FA-Euler", lambda: FixedSolver(EULER, gradient=Checkpoint()), "discrete adjoint", "FA"),
+    "fa-rk2": Entry("ReconODE-FA-RK2", lambda: FixedSolver(HEUN, gradient=Checkpoint()), "discrete adjoint", "FA"),
+    "fa-rk4": Entry("ReconODE-FA-RK4", lambda: FixedSolver(RK4, gradient=Checkpoint()), "discrete adjoint", "FA"),
+    "ft-euler": Entry("ReconODE-FT-Euler", lambda: FixedSolver(EULER), "backpropagation through Euler", "FT"),
+    "ft-rk2": Entry("ReconODE-FT-RK2", lambda: FixedSolver(HEUN), "backpropagation through Heun", "FT"),
+    "ft-rk4": Entry("ReconODE-FT-RK4", lambda: FixedSolver(RK4), "backpropagation through classical RK4", "FT"),
+    "lt-euler": Entry("ReconODE-LT-Euler", lambda: LearnedSolver(1), "learned solver, one stage", "LT"),
+    "lt-rk2": Entry("ReconODE-LT-RK2", lambda: LearnedSolver(2), "learned solver, two stages, attention", "LT"),
+    "lt-rk4": Entry("ReconODE-LT-RK4", lambda: LearnedSolver(4), "learned solver, four stages, attention", "LT"),
+    "neural-ode": Entry("Neural ODE", lambda: AdaptiveSolver(), "dopri5 and the continuous adjoint", "ODE"),
+    "lt-rk4-no-attention": Entry(
+        "LT-RK4, no attention", lambda: LearnedSolver(4, attention=False), "one number a stage instead", "ablation"
     ),
-    "wavelet": Entry("Wavelet", lambda _: classical.WaveletFISTA(), "sparse wavelet coefficients, FISTA"),
+    "lt-rk4-no-dilation": Entry(
+        "LT-RK4, no dilation", lambda: LearnedSolver(4, dilation=False), "every stage looks equally wide", "ablation"
+    ),
+    "lt-rk4-end": Entry(
+        "LT-RK4, y at the end", lambda: LearnedSolver(4, consistency="end"), "data consistency once", "ablation"
+    ),
+    "ft-euler-end": Entry(
+        "FT-Euler, y at the end", lambda: FixedSolver(EULER, consistency="end"), "data consistency once", "ablation"
+    ),
+    "ft-euler-untimed": Entry(
+        "FT-Euler, autonomous",
+        lambda: FixedSolver(EULER, f=Dynamics(timed=False)),
+        "f does not see the time",
+        "ablation",
+    ),
 }
+"""The rows of Table 1 by their names, the classical methods, the original neural ODE, and the ablations."""
 
 
-def load(name: str, acceleration: float = 4) -> Model:
-    """A ready reconstruction by name.
-
-    Args:
-        name: a key of :data:`MODELS`.
-        acceleration: of the masks that the data come with.
+def find(name: str) -> Entry:
+    """What a name stands for.
 
     Raises:
         UsageError: for an unknown name, with the nearest ones.
@@ -67,4 +108,32 @@ def load(name: str, acceleration: float = 4) -> Model:
         near = difflib.get_close_matches(name.lower(), MODELS, n=3, cutoff=0.4)
         hint = f"did you mean {' or '.join(near)}?" if near else f"the models are {', '.join(MODELS)}"
         raise UsageError(f"unknown model {name!r}: {hint}")
-    return MODELS[name].build(acceleration)
+    return MODELS[name]
+
+
+def load(name: str, acceleration: float = 4, *, file: str | Path | None = None) -> Model:
+    """A ready reconstruction by name: a classical method, or a network with trained weights, set to evaluate.
+
+    Args:
+        name: a key of :data:`MODELS`.
+        acceleration: of the masks that the data come with; chooses the weights.
+        file: weights of your own (what ``reconode train`` writes); None takes those that come with the library.
+
+    Raises:
+        UsageError: for an unknown name, or a network that no weights come with.
+        DataError: for a file that is not this network's.
+    """
+    entry = find(name)
+    model = entry.build()
+    if not isinstance(model, nn.Module):
+        if file is not None:
+            raise UsageError(f"{name} is a classical method: it takes no weights")
+        return model
+    path = weights.shipped(name, acceleration) if file is None else Path(file)
+    if path is None:
+        raise UsageError(
+            f"no weights for {name} at {acceleration:g}x come with the library yet: "
+            f"train it (reconode train {name} --acceleration {acceleration:g}) and give the file (--weights FILE)"
+        )
+    weights.load(model, name, path)
+    return model.eval()

@@ -72,7 +72,7 @@ def test_a_fully_sampled_batch_gives_the_target_back(folder):
 
 def test_training_order_and_masks(folder):
     def epoch(seed, number):
-        batches = loader(folder, acceleration=2, batch_size=2, train=True, seed=seed)
+        batches = loader(folder, acceleration=2, batch_size=1, train=True, seed=seed)
         batches.batch_sampler.set_epoch(number)
         return [
             (m.file, m.slice, tuple(k.flatten().tolist()))
@@ -99,13 +99,14 @@ def test_workers_change_nothing(folder):
         assert meta0 == meta2 and torch.equal(y0, y2)
 
 
-def test_batches_hold_one_shape_and_every_slice_once(folder):
+def test_batches_hold_one_shape_and_no_slice_twice(folder):
     dataset = SliceDataset(folder)
     for seed in (None, 0, 1):
         batches = ShapeBatches(dataset, 2, seed)
         keys = list(batches)
-        assert len(keys) == len(batches) == 6
-        assert sorted(number for batch in keys for number, _ in batch) == list(range(11))
+        numbers = [number for batch in keys for number, _ in batch]
+        assert len(keys) == len(batches) == (6 if seed is None else 5)
+        assert sorted(numbers) == list(range(11)) if seed is None else len(set(numbers)) == len(numbers) == 10
         assert all(len({dataset.shape(number) for number, _ in batch}) == 1 for batch in keys)
 
 

@@ -87,12 +87,16 @@ class TestContinuousAdjoint:
         for name, tableau in TABLEAUS.items():
             for steps in (16, 32):
                 exact = flow.gradients(tableau, steps, Backprop())
-                errors[name, steps] = relative_error(flow.gradients(tableau, steps, ContinuousAdjoint(flow.inputs)), exact)
+                errors[name, steps] = relative_error(
+                    flow.gradients(tableau, steps, ContinuousAdjoint(flow.inputs)), exact
+                )
         for name, tableau in TABLEAUS.items():
             assert math.log2(errors[name, 16] / errors[name, 32]) > tableau.order - 0.4, name
         assert errors["euler", 16] > 10 * errors["rk2", 16] > 100 * errors["rk4", 16]
 
-    @pytest.mark.parametrize("method, tableau", [("euler", EULER), ("midpoint", MIDPOINT), ("heun2", HEUN), ("rk4", RK38)])
+    @pytest.mark.parametrize(
+        "method, tableau", [("euler", EULER), ("midpoint", MIDPOINT), ("heun2", HEUN), ("rk4", RK38)]
+    )
     def test_equal_to_torchdiffeq(self, method, tableau):
         torch.manual_seed(0)
         net = nn.Sequential(nn.Linear(3, 8), nn.Tanh(), nn.Linear(8, 3)).double()

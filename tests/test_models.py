@@ -189,7 +189,21 @@ def test_kiki_works_in_kspace():
     x = model(y, E)
     k = E.H(y)
     change = to_complex(model.k_networks[0](to_channels(fft(k))))
-    torch.testing.assert_close(fft(x, HYBRID), fft(E.enforce(k + torch.fft.fftshift(torch.fft.ifft2(torch.fft.ifftshift(change, dim=(-2, -1)), norm="ortho"), dim=(-2, -1)), y), HYBRID), atol=1e-5, rtol=0)
+    torch.testing.assert_close(
+        fft(x, HYBRID),
+        fft(
+            E.enforce(
+                k
+                + torch.fft.fftshift(
+                    torch.fft.ifft2(torch.fft.ifftshift(change, dim=(-2, -1)), norm="ortho"), dim=(-2, -1)
+                ),
+                y,
+            ),
+            HYBRID,
+        ),
+        atol=1e-5,
+        rtol=0,
+    )
 
 
 def test_wrong_place_for_consistency_is_named():

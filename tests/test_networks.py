@@ -47,7 +47,9 @@ class TestTimeConv:
         layer, x = self.layer(2, torch.float64), torch.randn(2, 3, 8, 7, dtype=torch.float64, requires_grad=True)
         t = torch.tensor(0.4, dtype=torch.float64, requires_grad=True)
         inputs = [x, t, *layer.parameters()]
-        ours, papers = (torch.autograd.grad(out.square().sum(), inputs) for out in (layer(t, x), layer.concatenated(t, x)))
+        ours, papers = (
+            torch.autograd.grad(out.square().sum(), inputs) for out in (layer(t, x), layer.concatenated(t, x))
+        )
         for a, b in zip(ours, papers, strict=True):
             torch.testing.assert_close(a, b, atol=1e-10, rtol=1e-10)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from itertools import pairwise
 
 import pytest
 import torch
@@ -28,7 +29,11 @@ def logistic(t, x):
 PROBLEMS = {
     "nonautonomous": (growth, torch.tensor([0.5, 2.0], dtype=torch.float64), lambda x: x * math.exp(math.sin(1))),
     "nonlinear": (logistic, torch.tensor([0.2, 3.0], dtype=torch.float64), lambda x: 1 / (1 + (1 / x - 1) / math.e)),
-    "rotation": (lambda t, x: 3j * x, torch.tensor([1.0 + 1j]).to(torch.complex128), lambda x: x * complex(math.cos(3), math.sin(3))),
+    "rotation": (
+        lambda t, x: 3j * x,
+        torch.tensor([1.0 + 1j]).to(torch.complex128),
+        lambda x: x * complex(math.cos(3), math.sin(3)),
+    ),
 }
 
 
@@ -38,7 +43,7 @@ def test_order_of_convergence(tableau, problem):
     f, x0, solution = PROBLEMS[problem]
     steps = [40, 80, 160]
     errors = [float((integrate(f, x0, tableau, n) - solution(x0)).abs().max()) for n in steps]
-    for coarse, fine in zip(errors, errors[1:], strict=False):
+    for coarse, fine in pairwise(errors):
         assert math.log2(coarse / fine) == pytest.approx(tableau.order, abs=0.15)
 
 
@@ -49,16 +54,19 @@ def test_order_conditions(tableau):
     assert [len(row) for row in b] == list(range(tableau.stages)) and len(c) == tableau.stages
     assert [sum(row) for row in b] == pytest.approx(c)
     bc = [sum(w * c[j] for j, w in enumerate(row)) for row in b]
-    conditions = {1: [(sum(a), 1)], 2: [(sum(w * t for w, t in zip(a, c)), 1 / 2)]}
-    conditions[3] = [(sum(w * t**2 for w, t in zip(a, c)), 1 / 3), (sum(w * s for w, s in zip(a, bc)), 1 / 6)]
     bc2 = [sum(w * c[j] ** 2 for j, w in enumerate(row)) for row in b]
     bbc = [sum(w * bc[j] for j, w in enumerate(row)) for row in b]
-    conditions[4] = [
-        (sum(w * t**3 for w, t in zip(a, c)), 1 / 4),
-        (sum(w * t * s for w, t, s in zip(a, c, bc)), 1 / 8),
-        (sum(w * s for w, s in zip(a, bc2)), 1 / 12),
-        (sum(w * s for w, s in zip(a, bbc)), 1 / 24),
-    ]
+
+    def mean(*factors):
+        """Sum over the stages of a times the factors."""
+        return sum(math.prod(values) for values in zip(a, *factors, strict=True))
+
+    conditions = {
+        1: [(mean(), 1)],
+        2: [(mean(c), 1 / 2)],
+        3: [(mean(c, c), 1 / 3), (mean(bc), 1 / 6)],
+        4: [(mean(c, c, c), 1 / 4), (mean(c, bc), 1 / 8), (mean(bc2), 1 / 12), (mean(bbc), 1 / 24)],
+    }
     for order in range(1, tableau.order + 1):
         for value, expected in conditions[order]:
             assert value == pytest.approx(expected, abs=1e-15)

@@ -1,0 +1,176 @@
+"""Where training batches come from: a fastMRI folder, or simulated anatomy made on the device as it goes.
+
+Batch n of a source is the same whoever asks for it and whenever, so a resumed training sees what it would have seen,
+and several processes share a batch by taking a share of its slices.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+import torch
+from torch.utils.data import DataLoader
+
+from reconode import fastmri, masks, phantoms
+from reconode.data import Batch, Meta, ShapeBatches, SliceDataset, Undersample, collate, max_zero_filled
+from reconode.errors import DataError, UsageError
+from reconode.physics import MRIOperator
+
+SIMULATED = "simulated"
+VALIDATION_SEED = 1_000_003
+"""Names the series of simulated slices that nothing is ever trained on."""
+
+
+class Source(Protocol):
+    """What the training loop needs of its data."""
+
+    def batches(self, start: int) -> Iterator[Batch]:
+        """Training batches from number `start` on, without end; this process's share of each."""
+        ...
+
+    def validation(self) -> Iterator[Batch]:
+        """The validation slices in order, whole, the same at each call."""
+        ...
+
+
+@dataclass(frozen=True)
+class Simulated:
+    """Slices of simulated anatomy, each seen once.
+
+    Args:
+        acceleration: of the masks.
+        kind: of the masks.
+        batch_size: slices a batch, over all processes.
+        seed: names the series and the masks.
+        shape: rows and columns.
+        mix: "knees" or "broad" (:func:`reconode.phantoms.slices`).
+        validation_slices: how many knees to validate on.
+        device: where they are made.
+        rank: this process.
+        processes: how many share each batch.
+    """
+
+    acceleration: float
+    kind: str
+    batch_size: int
+    seed: int
+    shape: tuple[int, int] = (320, 368)
+    mix: str = "broad"
+    validation_slices: int = 16
+    device: torch.device | str = "cpu"
+    rank: int = 0
+    processes: int = 1
+
+    def batches(self, start: int) -> Iterator[Batch]:
+        share = self.batch_size // self.processes
+        while True:
+            yield self._batch(self.seed, start * self.batch_size + self.rank * share, share, self.mix)
+            start += 1
+
+    def validation(self) -> Iterator[Batch]:
+        for first in range(0, self.validation_slices, 4):
+            yield self._batch(VALIDATION_SEED, first, min(4, self.validation_slices - first), "knees")
+
+    def _batch(self, seed: int, first: int, count: int, mix: str) -> Batch:
+        made = phantoms.slices(count, self.shape, seed=seed, start=first, mix=mix, device=self.device)
+        numbers = range(first, first + count)
+        drawn = [masks.draw(self.kind, self.shape[1], self.acceleration, seed=(seed, n)) for n in numbers]
+        E = MRIOperator(torch.stack(drawn).to(self.device))
+        y = E.measure(made.hybrid)
+        scale = max_zero_filled(y, E)
+        target = made.target / scale[:, 0]
+        meta = [
+            Meta(f"{SIMULATED}-{seed}-{n}", 0, contrast, float(s), float(t.max()))
+            for n, contrast, s, t in zip(numbers, made.contrast, scale.flatten(), target, strict=True)
+        ]
+        return Batch(y / scale, E, target, meta)
+
+
+class Folder:
+    """Volumes on disk: ``*train*`` and ``*val*`` inside a folder, as fastMRI's; else one in ten of its files validates.
+
+    Args:
+        root: the folder.
+        acceleration: of the masks.
+        kind: of the masks.
+        batch_size: slices a batch, over all processes.
+        seed: of the order and the masks.
+        workers: reading processes.
+        validation_volumes: validate on so many volumes at most; 0 is all.
+        rank: this process.
+        processes: how many share each batch.
+
+    Raises:
+        DataError: for a folder without volumes, with a single one, or with files that are not volumes.
+    """
+
+    def __init__(
+        self,
+        root: str | Path,
+        acceleration: float,
+        kind: str,
+        batch_size: int,
+        seed: int,
+        workers: int = 0,
+        validation_volumes: int = 0,
+        rank: int = 0,
+        processes: int = 1,
+    ) -> None:
+        train, val = split(Path(root))
+        val = val[:validation_volumes] if validation_volumes else val
+        self.train = SliceDataset(train, Undersample(acceleration, kind, seed))
+        self.val = SliceDataset(val, Undersample(acceleration, kind))
+        for name, dataset in (("training", self.train), ("validation", self.val)):
+            missing = [info.path for info in dataset.infos if info.target is None]
+            if missing:
+                raise DataError(f"{missing[0]}: no target in it; {name} needs volumes with targets")
+        self.sampler = ShapeBatches(self.train, batch_size, seed, share=(rank, processes))
+        self.workers = workers
+
+    def batches(self, start: int) -> Iterator[Batch]:
+        if len(self.sampler) == 0:
+            raise DataError("fewer slices of one shape than a batch has: use a smaller --batch-size")
+        loader = DataLoader(
+            self.train,
+            batch_sampler=self.sampler,
+            num_workers=self.workers,
+            collate_fn=collate,
+            persistent_workers=self.workers > 0,
+        )
+        epoch, skipped = divmod(start, len(self.sampler))
+        while True:
+            self.sampler.set_epoch(epoch, skipped)
+            yield from loader
+            epoch, skipped = epoch + 1, 0
+
+    def validation(self) -> Iterator[Batch]:
+        sampler: ShapeBatches = ShapeBatches(self.val, 4)
+        yield from DataLoader(self.val, batch_sampler=sampler, num_workers=self.workers, collate_fn=collate)
+
+
+def split(root: Path) -> tuple[list[Path], list[Path]]:
+    """Training and validation files of a folder."""
+    folders = sorted(path for path in root.iterdir() if path.is_dir()) if root.is_dir() else []
+    train, val = ([f for f in folders if word in f.name.lower()] for word in ("train", "val"))
+    if train and val:
+        return fastmri.volumes(train[0]), fastmri.volumes(val[0])
+    files = fastmri.volumes(root)
+    if len(files) < 2:
+        raise DataError(f"{root}: one volume cannot both train and validate; expected two or more")
+    held_out = max(1, len(files) // 10)
+    return files[:-held_out], files[-held_out:]
+
+
+def check_share(batch_size: int, processes: int) -> None:
+    """A batch must divide among the processes, so that each gradient weighs the same.
+
+    Raises:
+        UsageError: when it doesn't.
+    """
+    if batch_size < 1 or batch_size % processes:
+        raise UsageError(
+            f"a batch of {batch_size} cannot be shared by {processes} processes: use a multiple of {processes}"
+        )

@@ -1,0 +1,177 @@
+"""The training loop: data → E → model → loss → optimiser → validation → checkpoint, from top to bottom.
+
+Devices, mixed precision and several processes come from Accelerate (``accelerate launch -m reconode.cli train …``);
+everything else that decides the result is on this page.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import torch
+from accelerate import Accelerator
+from accelerate.state import AcceleratorState
+from torch import Tensor, nn
+
+from reconode import metrics, zoo
+from reconode.data import Batch
+from reconode.errors import ReconodeError, UsageError
+from reconode.networks import count_parameters
+from reconode.optimizers import LookaheadRAdam, cosine
+from reconode.physics import center_crop
+from reconode.runs import Progress, Run, Settings
+from reconode.sources import SIMULATED, Folder, Simulated, Source, check_share
+
+
+class TrainingError(ReconodeError):
+    """A training that cannot go on: the loss is not a number, or the memory is not enough."""
+
+
+def train(
+    settings: Settings,
+    folder: str | Path,
+    *,
+    budget: float = math.inf,
+    resume: bool = False,
+    device: str | None = None,
+    watch: Callable[[int, dict[str, float]], object] = lambda step, values: None,
+) -> Progress:
+    """Train a network until its steps are done or the budget is spent; either way its folder holds whole files.
+
+    Args:
+        settings: what to do.
+        folder: where checkpoints and metrics go.
+        budget: seconds; a training that stops here goes on with `resume`.
+        resume: go on from the folder's last checkpoint, to the very weights that an undisturbed run would have had.
+        device: "cpu" keeps off a GPU that is there; None takes what Accelerate finds.
+        watch: called after each step with its number and {"loss", "learning_rate", "gradient"}, and at each
+            validation with {"psnr", "ssim", "nmse"}.
+
+    Raises:
+        UsageError: for settings that cannot work.
+        DataError: for data or a checkpoint that cannot be used.
+        TrainingError: when the loss stops being a number, or memory runs out; the last checkpoint stays.
+    """
+    started = time.monotonic()
+    AcceleratorState._reset_state()  # or a notebook's second training could not have another precision
+    accelerator = Accelerator(mixed_precision=settings.precision, cpu=device == "cpu")
+    torch.manual_seed(settings.seed)
+    model = build(settings)
+    optimizer = LookaheadRAdam(model.parameters(), lr=settings.learning_rate)
+    run = Run(Path(folder), settings, writes=accelerator.is_main_process)
+    progress = run.resume(model, optimizer) if resume else run.start()
+    earlier = progress.seconds
+    data = source(settings, accelerator)
+    model.to(accelerator.device)
+    if settings.channels_last:
+        model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    network, fast = accelerator.prepare(model, optimizer)
+    network = torch.compile(network, dynamic=False) if settings.compile else network
+
+    for batch in data.batches(progress.step):
+        if progress.step >= settings.steps or time.monotonic() - started > budget:
+            break
+        batch = batch.to(accelerator.device)
+        rate = settings.learning_rate * cosine(progress.step, settings.steps, settings.warmup)
+        for group in optimizer.param_groups:
+            group["lr"] = rate
+        try:
+            with accelerator.autocast():
+                x = network(batch.y, batch.E)
+            value = loss(x, batch)
+            accelerator.backward(value)
+        except torch.OutOfMemoryError as error:
+            raise TrainingError(
+                f"out of memory on {accelerator.device} with batches of {settings.batch_size}: use a smaller "
+                "--batch-size, --checkpointing, or --precision bf16"
+            ) from error
+        gradient = float(accelerator.clip_grad_norm_(model.parameters(), settings.clip))
+        number = float(accelerator.reduce(value.detach(), "mean"))
+        # With fp16 an infinite gradient is the loss scale's search, and the step is left out.
+        if not math.isfinite(number) or (settings.precision != "fp16" and not math.isfinite(gradient)):
+            path = run.save(model, optimizer, progress, "stopped.safetensors")
+            raise TrainingError(
+                f"step {progress.step + 1}: the loss is {number} and its gradient {gradient}; the state before the step "
+                f"is in {path}; try a lower --learning-rate or --clip, or --precision no"
+            )
+        fast.step()
+        fast.zero_grad()
+
+        progress.step += 1
+        progress.seconds = earlier + time.monotonic() - started
+        values = {"loss": number, "learning_rate": rate, "gradient": gradient}
+        run.log(progress, values)
+        watch(progress.step, values)
+        if progress.step % settings.validate_every == 0 or progress.step == settings.steps:
+            scores = validate(model, data, accelerator)
+            run.log(progress, scores)
+            watch(progress.step, scores)
+            if scores["psnr"] > progress.best:
+                progress.best = scores["psnr"]
+                run.save_best(model, progress)
+            run.save(model, optimizer, progress)
+    run.save(model, optimizer, progress)
+    accelerator.wait_for_everyone()
+    accelerator.end_training()
+    return progress
+
+
+def build(settings: Settings) -> nn.Module:
+    """The network that the settings name."""
+    model = zoo.find(settings.model).build()
+    if not isinstance(model, nn.Module):
+        raise UsageError(f"{settings.model} is a classical method: there is nothing to train")
+    if settings.checkpointing:
+        if not hasattr(model, "checkpointing"):
+            raise UsageError(f"{settings.model} has no checkpointing: it is for the learned solvers (lt-…)")
+        model.checkpointing = True  # type: ignore[assignment]
+    return model
+
+
+def source(settings: Settings, accelerator: Accelerator) -> Source:
+    """The data that the settings name, this process's share of it."""
+    rank, processes = accelerator.process_index, accelerator.num_processes
+    check_share(settings.batch_size, processes)
+    common = (settings.acceleration, settings.mask, settings.batch_size, settings.seed)
+    if settings.data == SIMULATED:
+        device = accelerator.device
+        return Simulated(*common, settings.size, settings.mix, settings.validation, device, rank, processes)
+    return Folder(settings.data, *common, settings.workers, settings.validation, rank, processes)
+
+
+def loss(x: Tensor, batch: Batch) -> Tensor:
+    """L1 + 0.5 (1 − SSIM) of the magnitude on the target's columns, each slice with its volume's data range."""
+    assert batch.target is not None
+    image = metrics.magnitude(center_crop(x, *batch.target.shape[-2:]))
+    data_range = torch.tensor([meta.data_range for meta in batch.meta], device=image.device)
+    return metrics.loss(image, batch.target, data_range)
+
+
+@torch.no_grad()
+def validate(model: nn.Module, data: Source, accelerator: Accelerator) -> dict[str, float]:
+    """Mean scores over the validation volumes by fastMRI's convention, in the files' own unit."""
+    model.eval()
+    volumes: dict[str, list[tuple[Tensor, Tensor]]] = {}
+    for batch in data.validation():
+        batch = batch.to(accelerator.device)
+        assert batch.target is not None
+        with accelerator.autocast():
+            x = model(batch.y, batch.E)
+        for image, target, meta in zip(x.abs().cpu(), batch.target.cpu(), batch.meta, strict=True):
+            volumes.setdefault(meta.file, []).append((image * meta.scale, target * meta.scale))
+    model.train()
+    per_volume = [metrics.scores(*map(torch.stack, zip(*pairs, strict=True))) for pairs in volumes.values()]
+    return {key: sum(getattr(s, key) for s in per_volume) / len(per_volume) for key in ("psnr", "ssim", "nmse")}
+
+
+def describe(settings: Settings) -> str:
+    """One line on what will be trained."""
+    count = count_parameters(build(replace(settings, checkpointing=False)))
+    made = f"simulated {settings.mix}, {settings.size[0]} x {settings.size[1]}"
+    data = made if settings.data == SIMULATED else settings.data
+    job = f"{settings.steps} steps of {settings.batch_size}"
+    return f"{settings.model}, {count:,} parameters, {settings.acceleration:g}x, {job}, {data}"

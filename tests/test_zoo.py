@@ -1,0 +1,98 @@
+"""Every name: it builds, keeps the contract on one coil and on four, and learns or computes what it says."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from conftest import coil_maps, smooth_images
+from torch import nn
+
+from reconode import masks, zoo
+from reconode.errors import UsageError
+from reconode.physics import MRIOperator
+
+SIZES = [(1, 1, 64, 48), (2, 4, 80, 72)]
+TABLE_1 = {  # the paper's Table 1: name, parameters as printed there
+    "unet": "3.35M",
+    "kiki-net": "0.30M",
+    "d5c5": "0.14M",
+    **{f"{how}-{solver}": "0.03M" for how in ("fa", "ft") for solver in ("euler", "rk2", "rk4")},
+    "lt-euler": "0.03M",
+    "lt-rk2": "0.09M",
+    "lt-rk4": "0.15M",
+}
+
+
+@pytest.fixture(autouse=True)
+def one_thread():
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
+@pytest.mark.parametrize("size", SIZES, ids=str)
+@pytest.mark.parametrize("name", zoo.MODELS)
+def test_runs_forward_and_back(name, size):
+    if name == "wavelet":
+        pytest.importorskip("pywt")
+    batch, coils, rows, columns = size
+    torch.manual_seed(0)
+    model = zoo.find(name).build()
+    E = MRIOperator(masks.random(columns, 4, seed=1), coil_maps(coils, rows, columns) if coils > 1 else None)
+    y = E(smooth_images(batch, rows, columns))
+    x = model(y, E)
+    assert x.shape == (batch, rows, columns) and x.dtype == torch.complex64
+    assert torch.isfinite(torch.view_as_real(x)).all()
+    assert isinstance(model, nn.Module) == zoo.find(name).learned
+    if isinstance(model, nn.Module):
+        x.abs().sum().backward()
+        for key, parameter in model.named_parameters():
+            assert parameter.grad is not None, key
+            assert torch.isfinite(parameter.grad).all(), key
+
+
+@pytest.mark.parametrize("name, printed", TABLE_1.items())
+def test_parameters_print_as_in_table_1(name, printed):
+    assert f"{zoo.find(name).parameters / 1e6:.2f}M" == printed
+
+
+def test_titles_are_one_each():
+    titles = [entry.title for entry in zoo.MODELS.values()]
+    assert len(set(titles)) == len(titles)
+    assert {entry.family for entry in zoo.MODELS.values()} == {
+        "classical",
+        "baseline",
+        "FA",
+        "FT",
+        "LT",
+        "ODE",
+        "ablation",
+    }
+
+
+@pytest.mark.parametrize(
+    "name, near", [("lt-rk5", "lt-rk4"), ("LT-RK4", "lt-rk4"), ("u-net", "unet"), ("total", "models are")]
+)
+def test_unknown_names_get_the_near_ones(name, near):
+    with pytest.raises(UsageError, match=near):
+        zoo.find(name)
+
+
+def test_weights_that_did_not_come_along_say_how_to_make_them():
+    with pytest.raises(UsageError, match=r"reconode train lt-rk4 --acceleration 99"):
+        zoo.load("lt-rk4", 99)
+
+
+def test_neural_ode_tends_to_the_fixed_solver():
+    """A tight tolerance and many small steps solve the same flow."""
+    torch.manual_seed(0)
+    adaptive = zoo.find("neural-ode").build().double()
+    adaptive.tolerance = 1e-8
+    fixed = zoo.find("ft-rk4").build().double()
+    fixed.f.load_state_dict(adaptive.f.state_dict())
+    fixed.steps = 40
+    E = MRIOperator(masks.random(48, 4, seed=1))
+    y = E(smooth_images(1, 32, 48).to(torch.complex128))
+    with torch.no_grad():
+        torch.testing.assert_close(adaptive(y, E), fixed(y, E), atol=1e-5, rtol=0)
