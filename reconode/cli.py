@@ -6,7 +6,6 @@ on standard output. A batch goes on past a bad file, lists the failures at the e
 
 from __future__ import annotations
 
-import re
 import time
 from collections.abc import Callable, Iterable
 from enum import StrEnum
@@ -17,7 +16,18 @@ import typer
 from rich.markup import escape
 
 from reconode._version import __version__
-from reconode.console import Commands, answer, interval, make_table, notes, print_json, run_batch, training_bar
+from reconode.console import (
+    Commands,
+    answer,
+    find_device,
+    interval,
+    make_table,
+    notes,
+    parse_budget,
+    print_json,
+    run_batch,
+    training_bar,
+)
 from reconode.errors import DataError, OutputError, UsageError
 
 app = typer.Typer(
@@ -252,6 +262,7 @@ def evaluate(
     """Score reconstructions by fastMRI's convention: PSNR, SSIM, NMSE a volume; means with 95 % bootstrap intervals."""
     from reconode import evaluate as evaluation
     from reconode import fastmri, metrics
+    from reconode.teach import scores as drawing
 
     references = {path.name: path for path in fastmri.volumes(reference)}
     results = fastmri.volumes(reconstructions)
@@ -272,7 +283,7 @@ def evaluate(
         if show is not None and show not in names:
             raise UsageError(f"--show {show}: not among the scored files ({', '.join(names[:5])} ...)")
         chosen = batch.done[names.index(show) if show else 0]
-        draw(chosen, paired(chosen.file), figure, slice_)
+        drawing.draw(chosen, paired(chosen.file), figure, slice_)
     if json_output:
         means = {group: {key: vars(value) for key, value in scores.items()} for group, scores in summary.items()}
         print_json({"volumes": [s.as_dict() for s in batch.done], "summary": means, "failed": batch.failed})
@@ -370,62 +381,11 @@ def train(
         )
 
 
-def draw(chosen: Any, reference: Path, figure: Path, number: int | None) -> None:
-    """Target, zero-filled, reconstruction and error maps of one slice, with the volumes' scores."""
-    from reconode import evaluate as evaluation
-    from reconode import fastmri, metrics
-    from reconode.classical import ZeroFilled
-    from reconode.physics import center_crop
-    from reconode.teach import figures
-
-    volume, result = fastmri.read(reference), evaluation.read(chosen.file)
-    assert volume.target is not None
-    number = volume.info.slices // 2 if number is None else number
-    if number >= volume.info.slices:
-        raise UsageError(f"--slice {number}: {volume.name} has slices 0 to {volume.info.slices - 1}")
-    if not result.mask.numel():
-        raise DataError(f"{chosen.file}: no mask in it, so its zero-filled image cannot be drawn")
-    rows, columns = volume.target.shape[-2:]
-    model = str(result.attributes.get("model") or "reconstruction")
-    zero_filled = evaluation.reconstruct(ZeroFilled(), volume, result.mask if volume.mask is None else None)
-    images = {"zero-filled": zero_filled[number]}
-    scores = [metrics.scores(zero_filled, volume.target)]
-    if model != "zero-filled":
-        images[model] = center_crop(result.image[number], rows, columns)
-        scores.append(chosen.scores)
-    texts = [str(s).replace("  ", "\n") for s in scores]
-    heading = f"{volume.name}, slice {number}; scores are the whole volume's"
-    figures.save(figures.comparison(volume.target[number], result.mask, images, texts, heading), figure)
-
-
 def find_all(paths: Iterable[Path]) -> list[Path]:
     """The volumes of several files and folders."""
     from reconode import fastmri
 
     return [volume for path in paths for volume in fastmri.volumes(path)]
-
-
-def find_device(name: str) -> Any:
-    """The torch device of that name, if this machine has it."""
-    import torch
-
-    try:
-        device = torch.device(name)
-        torch.empty(0, device=device)
-    except (RuntimeError, AssertionError) as error:
-        available = f"cpu or cuda (0 to {torch.cuda.device_count() - 1})" if torch.cuda.is_available() else "cpu only"
-        raise UsageError(f"--device {name} is not here: this machine has {available}") from error
-    return device
-
-
-def parse_budget(text: str | None) -> float:
-    """Seconds of '90s', '25m', '8h'; without end for None."""
-    if text is None:
-        return float("inf")
-    match = re.fullmatch(r"(\d+(?:\.\d+)?)([smh]?)", text.strip())
-    if match is None:
-        raise UsageError(f"--budget {text}: expected a time like 90s, 25m or 8h")
-    return float(match[1]) * {"": 1, "s": 1, "m": 60, "h": 3600}[match[2]]
 
 
 def main() -> None:

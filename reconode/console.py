@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
@@ -16,7 +17,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 from typer.core import TyperGroup
 
-from reconode.errors import OutputError, ReconodeError
+from reconode.errors import OutputError, ReconodeError, UsageError
 
 # Piped into a file or a pager, tables keep their natural width instead of being cut to 80 columns.
 _WIDTH = None if sys.stdout.isatty() else 200
@@ -120,6 +121,29 @@ def training_bar(steps: int) -> Iterator[Callable[[int, dict[str, float]], None]
                 notes.print(f"step {step}: validation PSNR {values['psnr']:.2f} dB, SSIM {values['ssim']:.4f}")
 
         yield watch
+
+
+def find_device(name: str) -> Any:
+    """The torch device of that name, if this machine has it."""
+    import torch
+
+    try:
+        device = torch.device(name)
+        torch.empty(0, device=device)
+    except (RuntimeError, AssertionError) as error:
+        available = f"cpu or cuda (0 to {torch.cuda.device_count() - 1})" if torch.cuda.is_available() else "cpu only"
+        raise UsageError(f"--device {name} is not here: this machine has {available}") from error
+    return device
+
+
+def parse_budget(text: str | None) -> float:
+    """Seconds of '90s', '25m', '8h'; without end for None."""
+    if text is None:
+        return float("inf")
+    match = re.fullmatch(r"(\d+(?:\.\d+)?)([smh]?)", text.strip())
+    if match is None:
+        raise UsageError(f"--budget {text}: expected a time like 90s, 25m or 8h")
+    return float(match[1]) * {"": 1, "s": 1, "m": 60, "h": 3600}[match[2]]
 
 
 def make_table(*headings: str) -> Table:

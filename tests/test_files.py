@@ -33,9 +33,14 @@ def test_permissions_are_those_of_a_plain_file(tmp_path):
 def test_an_error_leaves_the_old_file_and_nothing_else(tmp_path, error):
     path = tmp_path / "a"
     write_whole(path, b"old")
-    with pytest.raises(type(error)), whole_file(path) as temporary:
-        temporary.write_bytes(b"half")
-        raise error
+
+    def fail_half_way():
+        with whole_file(path) as temporary:
+            temporary.write_bytes(b"half")
+            raise error
+
+    with pytest.raises(type(error)):
+        fail_half_way()
     assert path.read_bytes() == b"old"
     assert leftovers(tmp_path) == ["a"]
 

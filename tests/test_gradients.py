@@ -111,7 +111,7 @@ class TestContinuousAdjoint:
 
         flow, x0 = Flow(), torch.randn(4, 3, dtype=torch.float64, requires_grad=True)
         parameters = list(net.parameters())
-        # Only the end is asked for: with more times, torchdiffeq keeps those states and restarts the way back from each.
+        # Only the end is asked for: with more times, torchdiffeq keeps those states and restarts from each.
         times, grid = torch.tensor([0.0, 1.0], dtype=torch.float64), {"step_size": 1 / 8}
         theirs = odeint_adjoint(flow, x0, times, method=method, options=grid, adjoint_options=grid)[-1]
         ours = integrate(flow, x0, tableau, 8, ContinuousAdjoint(parameters))

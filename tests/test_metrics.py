@@ -33,7 +33,8 @@ def test_equal_to_scikit_image_over_the_volume(scale):
 
 def test_single_precision_input_is_scored_in_double():
     image, target = (z.astype(np.float32) for z in volumes())
-    expected = [structural_similarity(*map(np.float64, p), data_range=float(target.max())) for p in zip(target, image, strict=True)]
+    pairs = [tuple(map(np.float64, pair)) for pair in zip(target, image, strict=True)]
+    expected = [structural_similarity(*pair, data_range=float(target.max())) for pair in pairs]
     assert metrics.ssim(torch.from_numpy(image), torch.from_numpy(target)) == pytest.approx(np.mean(expected), abs=1e-9)
 
 

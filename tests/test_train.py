@@ -18,7 +18,8 @@ from typer.testing import CliRunner
 
 from reconode import train as training
 from reconode import weights, zoo
-from reconode.cli import app, parse_budget
+from reconode.cli import app
+from reconode.console import parse_budget
 from reconode.data import collate
 from reconode.errors import DataError, UsageError
 from reconode.runs import Settings
@@ -294,7 +295,9 @@ class TestSources:
 
         whole, shares = parts(lambda r, p: next(Simulated(4, "random", 4, 7, (64, 64), rank=r, processes=p).batches(3)))
         assert [m.file for m in whole.meta] == [m.file for s in shares for m in s.meta]
-        whole, shares = parts(lambda r, p: next(Folder(knees, 2, "random", 4, 0, rank=r, processes=p).batches(1)))  # the second of two
+        whole, shares = parts(
+            lambda r, p: next(Folder(knees, 2, "random", 4, 0, rank=r, processes=p).batches(1))
+        )  # the second of two
         assert sorted(m[:2] for m in whole.meta) == sorted(m[:2] for s in shares for m in s.meta)
         with pytest.raises(UsageError, match="batch of 3 cannot be shared by 2"):
             check_share(3, 2)
@@ -327,7 +330,7 @@ train(settings, sys.argv[1], device="cpu")
 
 
 def test_two_processes_give_what_one_does(tmp_path):
-    """The same global batch over gloo; summation order differs, so to 1e-4 of the weights' change and not to the bit."""
+    """The same global batch over gloo, to 1e-4 of the weights' change: sums are taken in another order."""
     script = tmp_path / "worker.py"
     script.write_text(WORKER)
     subprocess.run([sys.executable, script, tmp_path / "one"], check=True, env=ONE_THREAD, capture_output=True)

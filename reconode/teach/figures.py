@@ -78,7 +78,7 @@ def panels(images: Mapping[str, Tensor], *, vmax: float | None = None, notes: Se
 
 
 def log_magnitude(kspace: Tensor, decades: float = 4) -> Tensor:
-    """log₁₀ |k| over the strongest `decades`, scaled to [0, 1]: k-space as a picture, black where nothing was measured."""
+    """K-space as a picture: log₁₀ |k| over the strongest `decades`, scaled to [0, 1]; black where nothing was measured."""
     k = kspace.abs()
     return (1 + (k / k.max()).clamp_min(10**-decades).log10() / decades).clamp(0, 1)
 
@@ -97,7 +97,7 @@ def comparison(
     """
     rows, columns = target.shape[-2:]
     figure, axes = new_figure(2, 1 + len(images), aspect=rows / columns)
-    window = float(torch.quantile(target.float(), 0.998))
+    window = float(torch.quantile(target.float(), 0.99))
     errors = {title: (image - target).abs() for title, image in images.items()}
     scale = max(float(torch.quantile(next(iter(errors.values())).float(), 0.998)), 1e-12)
     show(axes[0][0], target, vmax=window, title="Target (fully sampled)")
