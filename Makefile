@@ -1,0 +1,83 @@
+# Everything a newcomer or a build machine runs. Each target makes .venv and does all of its own set-up; what is up to
+# date is not done again. Needs Python 3.11 or newer and make, nothing else.
+
+PYTHON ?= python3
+# `make CONSTRAINTS= test` in a fresh clone tests against the newest dependencies instead of the pinned ones.
+CONSTRAINTS ?= -c constraints.txt
+
+VENV := .venv
+BIN := $(VENV)/bin
+INSTALLED := $(VENV)/.installed
+BOOK := _build/.built
+RUN := RECONODE_MODE=quick PYTHONUNBUFFERED=1
+
+# What the pages are made from.
+BOOK_SOURCES := _config.yml _toc.yml CHANGELOG.md $(shell find book notebooks reconode results -type f \
+	-not -path '*/__pycache__/*' -not -path '*/.*' -not -path 'results/bench/*' -not -path 'book/_static/vendor/*' 2>/dev/null)
+BENCHMARKS := $(patsubst benchmarks/%.py,%,$(filter-out benchmarks/_%,$(wildcard benchmarks/*.py)))
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.PHONY: help book test lint lab bench fuzz clean $(BENCHMARKS:%=bench-%)
+
+help:  ## this list
+	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/  make \1\t\2/' | expand -t 16
+
+book: $(BOOK)  ## run every notebook and build the site: _build/html/index.html
+	@echo "The book is in _build/html: open _build/html/index.html"
+
+# The old pages go first: a page whose source was removed must not survive. --all, because Jupyter Book does not see
+# edits in reconode/; -W, because a notebook that fails is a mere warning without it.
+$(BOOK): $(INSTALLED) $(BOOK_SOURCES)
+	rm -rf _build/html $@
+	$(RUN) $(BIN)/python -c "from jupyter_book.cli.main import main; main()" build . --all -W -n --keep-going
+	@touch $@
+
+test: $(INSTALLED) $(BOOK)  ## unit tests and docstring examples, then the notebooks' stored outputs, then the built pages
+	$(RUN) $(BIN)/python -m pytest tests reconode --doctest-modules --ignore=tests/test_pages.py
+	$(RUN) $(BIN)/python -m pytest --nbval notebooks --nbval-sanitize-with tests/nbval_sanitize.cfg \
+		--nbval-current-env --nbval-cell-timeout=120 -o timeout=300
+	$(RUN) RECONODE_SITE=_build/html $(BIN)/python -m pytest tests/test_pages.py
+
+lint: $(INSTALLED)  ## ruff (lint, format; notebooks too), spelling, types
+	$(BIN)/python -m ruff check .
+	$(BIN)/python -m ruff format --check .
+	$(BIN)/codespell
+	$(BIN)/python -m mypy
+
+lab: $(INSTALLED)  ## open the notebooks in JupyterLab
+	$(BIN)/python -m jupyter lab notebooks
+
+fuzz: $(INSTALLED)  ## thousands of damaged files against the reader (make test tries hundreds)
+	$(RUN) RECONODE_FUZZ_SEEDS=5000 $(BIN)/python -m pytest tests/test_fuzz.py -o timeout=7200
+
+bench: $(BENCHMARKS:%=bench-%)  ## the measurements behind benchmarks/README.md, into results/bench
+
+# One after the other even under `make -j`: two benchmarks at once measure each other.
+.NOTPARALLEL:
+$(BENCHMARKS:%=bench-%): bench-%: $(INSTALLED)
+	@mkdir -p results/bench
+	$(BIN)/python benchmarks/$*.py --json results/bench/$*.json
+
+clean:  ## remove what was built, and caches; keeps .venv
+	rm -rf _build build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis *.egg-info
+	find . -path ./$(VENV) -prune -o -type d \( -name __pycache__ -o -name .ipynb_checkpoints \) -print0 | xargs -0 rm -rf
+
+# The stamp holds the folder's path: a copied or moved checkout has a .venv that points at the old one, and makes it anew.
+ifneq ($(wildcard $(INSTALLED)),)
+ifneq ($(shell cat $(INSTALLED)),$(CURDIR))
+CLEAR := --clear
+.PHONY: $(INSTALLED)
+endif
+endif
+
+$(INSTALLED): requirements.txt constraints.txt pyproject.toml
+	@command -v $(PYTHON) >/dev/null || { echo "ReconODE needs Python 3.11 or newer, and there is no $(PYTHON) here;" \
+		"name another with: make PYTHON=/path/to/python3.12"; exit 1; }
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "ReconODE needs Python 3.11 or newer," \
+		"and $(PYTHON) is $$($(PYTHON) --version 2>&1); name another with: make PYTHON=/path/to/python3.12"; exit 1; }
+	@$(PYTHON) -c 'import ensurepip, venv' || { echo "$(PYTHON) cannot make virtual environments: install its venv package" \
+		"(on Debian and Ubuntu: apt install python3-venv)"; exit 1; }
+	@test -x $(BIN)/python -a -z "$(CLEAR)" || $(PYTHON) -m venv $(CLEAR) $(VENV)
+	$(BIN)/python -m pip install -r requirements.txt $(CONSTRAINTS)
+	@echo "$(CURDIR)" > $@
