@@ -217,9 +217,9 @@ class WaveletFISTA(_Iterative):
         tolerance: on the fixed-point residual, see :meth:`solve`.
     """
 
-    weight: float = 0.002
+    weight: float = 0.001
     wavelet: str = "haar"
-    levels: int = 4
+    levels: int = 3
     iterations: int = 250
     tolerance: float = 1e-5
 

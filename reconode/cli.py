@@ -320,11 +320,16 @@ def train(
     acceleration: Annotated[float, typer.Option(min=1, help="Of the masks.")] = 4,
     mask: Annotated[MaskKind, typer.Option(help="The sampling pattern.")] = MaskKind.random,
     steps: Annotated[int, typer.Option(min=1, help="Steps of the optimiser.")] = 20_000,
-    batch_size: Annotated[int, typer.Option(min=1, help="Slices a step, over all processes.")] = 4,
+    batch_size: Annotated[
+        int | None, typer.Option(min=1, help="Slices a step, over all processes.", show_default="4; 2 on a CPU")
+    ] = None,
     learning_rate: Annotated[float, typer.Option(min=0, help="At the start; falls to zero along a cosine.")] = 4e-3,
     clip: Annotated[float, typer.Option(min=0, help="Longest gradient.")] = 1.0,
     seed: Annotated[int, typer.Option(min=0, help="Of weights, data and masks.")] = 0,
-    size: Annotated[tuple[int, int], typer.Option(help="Rows and columns of simulated slices.")] = (320, 368),
+    size: Annotated[
+        tuple[int, int] | None,
+        typer.Option(help="Rows and columns of simulated slices.", show_default="320 368; 96 112 on a CPU"),
+    ] = None,
     mix: Annotated[str, typer.Option(help="Simulated anatomy: broad or knees.")] = "broad",
     budget: Annotated[str | None, typer.Option(help="Stop cleanly after so long: 90s, 25m, 8h.")] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on from the run's last checkpoint.")] = False,
@@ -339,6 +344,8 @@ def train(
     json_output: JsonOption = False,
 ) -> None:
     """Train a network: the paper's loss and optimiser, on simulated anatomy or on fastMRI's files."""
+    import torch
+
     from reconode import train as training
     from reconode.runs import Settings
 
@@ -347,17 +354,18 @@ def train(
         find_device(device)
     if data != "simulated" and not Path(data).exists():
         raise DataError(f"--data {data}: no such folder, and not 'simulated'")
+    on_cpu = device == "cpu" or not torch.cuda.is_available()  # where a step at fastMRI's size takes half a minute
     settings = Settings(
         model=model,
         acceleration=acceleration,
         data=data,
         mask=mask.value,
         steps=steps,
-        batch_size=batch_size,
+        batch_size=batch_size or (2 if on_cpu else 4),
         learning_rate=learning_rate,
         clip=clip,
         seed=seed,
-        size=size,
+        size=size or ((96, 112) if on_cpu else (320, 368)),
         mix=mix,
         precision=precision.value,
         channels_last=channels_last,

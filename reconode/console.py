@@ -116,7 +116,7 @@ def training_bar(steps: int) -> Iterator[Callable[[int, dict[str, float]], None]
 
         def watch(step: int, values: dict[str, float]) -> None:
             if "loss" in values:
-                bar.update(task, completed=step, description=f"loss {values['loss']:.4f}")
+                bar.update(task, completed=step, description=f"loss {values['loss']:.4f}, {values['relative']:.0%} of zero-filled's")
             else:
                 notes.print(f"step {step}: validation PSNR {values['psnr']:.2f} dB, SSIM {values['ssim']:.4f}")
 

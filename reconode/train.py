@@ -48,8 +48,8 @@ def train(
         budget: seconds; a training that stops here goes on with `resume`.
         resume: go on from the folder's last checkpoint, to the very weights that an undisturbed run would have had.
         device: "cpu" keeps off a GPU that is there; None takes what Accelerate finds.
-        watch: called after each step with its number and {"loss", "learning_rate", "gradient"}, and at each
-            validation with {"psnr", "ssim", "nmse"}.
+        watch: called after each step with its number and {"loss", "relative", "learning_rate", "gradient"}, where
+            relative is the loss over the zero-filled images' loss; at each validation with {"psnr", "ssim", "nmse"}.
 
     Raises:
         UsageError: for settings that cannot work.
@@ -103,7 +103,10 @@ def train(
 
         progress.step += 1
         progress.seconds = earlier + time.monotonic() - started
-        values = {"loss": number, "learning_rate": rate, "gradient": gradient}
+        # Slices differ so much in difficulty that the loss alone hides the progress of a short training.
+        with torch.no_grad():
+            start = float(accelerator.reduce(loss(batch.E.H(batch.y), batch), "mean"))
+        values = {"loss": number, "relative": number / start, "learning_rate": rate, "gradient": gradient}
         run.log(progress, values)
         watch(progress.step, values)
         if progress.step % settings.validate_every == 0 or progress.step == settings.steps:
