@@ -183,7 +183,7 @@ class TotalVariation(_Iterative):
             variation = w * _length(jumps).sum((-2, -1))
             objective = misfit.abs().square().sum((1, 2, 3)) / 2 + variation
             gap = variation - torch.view_as_real(p).mul(torch.view_as_real(jumps)).sum((1, 2, 3, 4))
-            r = _norm(rest.E.H(misfit, masked=True) + gradient_adjoint(p))
+            r = _norm(rest.E.H(misfit) + gradient_adjoint(p))
             rounding = torch.finfo(r.dtype).eps * _norm(rest.y).square()
             done = gap + r * 0.01 * _norm(x) <= self.tolerance * objective + rounding
             return x, r / _nonzero(_norm(rest.zero_filled)), gap / _nonzero(objective), done
@@ -279,11 +279,9 @@ class _Problem:
 
     def keep(self, which: Tensor) -> _Problem:
         """The problem of some entries of the batch; `which` is bool ``(batch,)``."""
-
-        def part(tensor: Tensor) -> Tensor:
-            return tensor if tensor.shape[0] == 1 else tensor[which]
-
-        return _Problem(self.y[which], self.E._map(part), self.zero_filled[which], self.scale[which], self.norm[which])
+        return _Problem(
+            self.y[which], self.E.select(which), self.zero_filled[which], self.scale[which], self.norm[which]
+        )
 
 
 def _minimise(

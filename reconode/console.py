@@ -116,7 +116,8 @@ def training_bar(steps: int) -> Iterator[Callable[[int, dict[str, float]], None]
 
         def watch(step: int, values: dict[str, float]) -> None:
             if "loss" in values:
-                bar.update(task, completed=step, description=f"loss {values['loss']:.4f}, {values['relative']:.0%} of zero-filled's")
+                loss = f"loss {values['loss']:.4f}, {values['relative']:.0%} of zero-filled's"
+                bar.update(task, completed=step, description=loss)
             else:
                 notes.print(f"step {step}: validation PSNR {values['psnr']:.2f} dB, SSIM {values['ssim']:.4f}")
 

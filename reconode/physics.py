@@ -128,6 +128,10 @@ class MRIOperator:
         """The same operator in page-locked memory, from which copies to a GPU need not wait."""
         return self._map(Tensor.pin_memory)
 
+    def select(self, which: Tensor) -> MRIOperator:
+        """The operator of some entries of a batch; `which` is bool or indices, ``(batch,)``."""
+        return self._map(lambda tensor: tensor if tensor.shape[0] == 1 else tensor[which])
+
     def _map(self, function: Callable[[Tensor], Tensor]) -> MRIOperator:
         other = object.__new__(MRIOperator)  # what was checked once need not be checked again
         other.dims, other.mask = self.dims, function(self.mask)
@@ -155,8 +159,14 @@ class MRIOperator:
         return full * self.mask
 
     def normal(self, x: Tensor) -> Tensor:
-        """Eᴴ E x in one go: the same numbers as ``E.H(E(x))``, the mask applied once."""
-        return self.H(self(x), masked=True)
+        """Eᴴ E x in one go: the same as ``E.H(E(x))``, in little more than half the time.
+
+        Fᴴ M F is a circular convolution, which does not care where the origin is: none of the centred transform's four
+        shifts is needed, if the mask is shifted instead.
+        """
+        self._check(x, 3, "an image x of shape (batch, rows, columns)")
+        spectrum = torch.fft.fftn(self._expand(x), dim=self.dims) * torch.fft.ifftshift(self.mask, dim=self.dims)
+        return self._combine(torch.fft.ifftn(spectrum, dim=self.dims))
 
     def residual(self, x: Tensor, y: Tensor) -> Tensor:
         """Eᴴ(E x − y): the gradient of the data term ½‖E x − y‖² (Eq. 3)."""
@@ -214,19 +224,13 @@ class Adjoint:
     def __init__(self, operator: MRIOperator) -> None:
         self.H = operator
 
-    def __call__(self, y: Tensor, masked: bool = False) -> Tensor:
+    def __call__(self, y: Tensor) -> Tensor:
         """Eᴴ y: data ``(batch, coils, rows, columns)`` to image ``(batch, rows, columns)``.
 
-        Args:
-            y: data; samples outside the mask do not count, whatever they are.
-            masked: skip the mask for data that are zero outside it already.
+        Samples of y outside the mask do not count, whatever they are.
         """
         E = self.H
-        if masked:
-            E._check(y, 4, "data of shape (batch, coils, rows, columns)")
-        else:
-            y = E.measure(y)
-        return E._combine(ifft(y, E.dims))
+        return E._combine(ifft(E.measure(y), E.dims))
 
 
 def _check_sensitivities(sensitivities: Tensor, mask: Tensor) -> Tensor:

@@ -95,8 +95,8 @@ def train(
         if not math.isfinite(number) or (settings.precision != "fp16" and not math.isfinite(gradient)):
             path = run.save(model, optimizer, progress, "stopped.safetensors")
             raise TrainingError(
-                f"step {progress.step + 1}: the loss is {number}, its gradient {gradient}; the state before the step is "
-                f"in {path}; try a lower --learning-rate or --clip, or --precision no"
+                f"step {progress.step + 1}: the loss is {number}, its gradient {gradient}; the state before it is in "
+                f"{path}; try a lower --learning-rate or --clip, or --precision no"
             )
         fast.step()
         fast.zero_grad()

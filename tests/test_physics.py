@@ -188,6 +188,13 @@ def test_operator_moves_as_a_whole():
     assert E.device.type == "cpu"
 
 
+def test_select_takes_entries_of_a_batch():
+    for name in ("hybrid", "mask each", "coils, map each"):
+        E = operators(16, 12, torch.complex128)[name]
+        x = random_complex(2, 16, 12)
+        torch.testing.assert_close(E.select(torch.tensor([False, True]))(x[1:]), E(x)[1:])
+
+
 def test_adjoint_of_the_adjoint_is_the_operator():
     E = operators(16, 12, torch.complex64)["hybrid"]
     assert E.H.H is E

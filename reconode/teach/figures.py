@@ -78,7 +78,7 @@ def panels(images: Mapping[str, Tensor], *, vmax: float | None = None, notes: Se
 
 
 def log_magnitude(kspace: Tensor, decades: float = 4) -> Tensor:
-    """K-space as a picture: log₁₀ |k| over the strongest `decades`, scaled to [0, 1]; black where nothing was measured."""
+    """K-space as a picture: log₁₀ |k| over the strongest `decades`, scaled to [0, 1]; black where it is zero."""
     k = kspace.abs()
     return (1 + (k / k.max()).clamp_min(10**-decades).log10() / decades).clamp(0, 1)
 
