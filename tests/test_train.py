@@ -215,8 +215,8 @@ class TestFailures:
         calls = []
 
         def poisoned(x, batch):
-            calls.append(1)
-            return good(x, batch) * (float("nan") if len(calls) == 4 else 1)
+            calls.extend([1] if x.requires_grad else [])  # the network's image, not the zero-filled one
+            return good(x, batch) * (float("nan") if len(calls) == 4 and x.requires_grad else 1)
 
         monkeypatch.setattr(training, "loss", poisoned)
         with pytest.raises(TrainingError, match=r"step 4: the loss is nan.*try a lower --learning-rate"):
