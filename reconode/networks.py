@@ -53,9 +53,10 @@ class TimeConv2d(nn.Conv2d):
         """`x` ``(batch, inputs, rows, columns)`` at time `t` to ``(batch, outputs, rows, columns)``."""
         image, clock = self.weight[:, :-1], self.weight[:, -1:]
         ones = x.new_ones(1, 1, *x.shape[-2:])
-        border = F.conv2d(ones, clock, padding=self.padding, dilation=self.dilation)
-        out = F.conv2d(x, image, self.bias, padding=self.padding, dilation=self.dilation)
-        return out + (self.alpha * t + self.beta) * border
+        # The scaled time goes into the small kernel: times the map, autograd would keep the map for each layer.
+        tau = self.alpha * t + self.beta
+        time = F.conv2d(ones, tau * clock, self.bias, padding=self.padding, dilation=self.dilation)
+        return F.conv2d(x, image, padding=self.padding, dilation=self.dilation) + time
 
     def concatenated(self, t: float | Tensor, x: Tensor) -> Tensor:
         """The same by the paper's words: concatenate a map of the scaled time, then convolve."""

@@ -14,6 +14,8 @@ from torch import Tensor
 from reconode import fastmri
 from reconode.physics import fft
 
+torch.set_num_threads(1)  # small images on few cores: more threads only wait for each other
+
 SHARED = Path(__file__).resolve().parents[2] / "shared" / "data"
 
 

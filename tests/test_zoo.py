@@ -23,14 +23,6 @@ TABLE_1 = {  # the paper's Table 1: name, parameters as printed there
 }
 
 
-@pytest.fixture(autouse=True)
-def one_thread():
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
-
-
 @pytest.mark.parametrize("size", SIZES, ids=str)
 @pytest.mark.parametrize("name", zoo.MODELS)
 def test_runs_forward_and_back(name, size):
