@@ -51,7 +51,8 @@ lab: $(INSTALLED)  ## open the notebooks in JupyterLab
 fuzz: $(INSTALLED)  ## thousands of damaged files against the reader (make test tries hundreds)
 	$(RUN) RECONODE_FUZZ_SEEDS=5000 $(BIN)/python -m pytest tests/test_fuzz.py -o timeout=7200
 
-bench: $(BENCHMARKS:%=bench-%)  ## the measurements behind benchmarks/README.md, into results/bench
+bench: $(BENCHMARKS:%=bench-%)  ## run the measurements, into results/bench and benchmarks/README.md
+	$(BIN)/python benchmarks/_report.py
 
 # One after the other even under `make -j`: two benchmarks at once measure each other.
 .NOTPARALLEL:
