@@ -24,7 +24,7 @@ WANTED = {  # a heading for each script, and what it should show
     "loading": "Reading slices. Wanted: at least 0.8 of a bare h5py loop with the transform off.",
     "phantoms": "Simulating slices. Wanted: at least 5 slices/s at 320 x 368 on two CPU cores.",
     "solvers": "Solvers and their gradients. Wanted: `integrate` no slower than torchdiffeq's `odeint`.",
-    "models": "Models. Wanted: LT-RK4 with checkpointing at most 0.30 of the saved activations and 1.40 of the step's time.",
+    "models": "Models. Wanted: checkpointing saves LT-RK4's activations to 0.30, its step takes 1.40 at most.",
     "tune_classical": "Weights of the classical methods: see `results/classical_tuning.json`.",
 }
 LEFT_OUT = ("machine", "benchmark")
