@@ -26,8 +26,8 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from _common import machine, write_json
 from _card import PAPER_TABLE_2, card, problem
+from _common import machine, write_json
 from solvers import ratio, rounds_of_seconds, size_of
 from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode

@@ -7,7 +7,7 @@ on standard output. A batch goes on past a bad file, lists the failures at the e
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
@@ -22,13 +22,11 @@ from reconode.console import (
     find_device,
     interval,
     make_table,
-    notes,
-    parse_budget,
     print_json,
     run_batch,
-    training_bar,
 )
 from reconode.errors import DataError, OutputError, UsageError
+from reconode.train_command import JsonOption, MaskKind, train
 
 app = typer.Typer(
     cls=Commands,
@@ -36,16 +34,8 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode="rich",
-    help="MR image reconstruction with neural ODEs: simulate data, reconstruct, evaluate.",
+    help="MR image reconstruction with neural ODEs: simulate data, train, reconstruct, evaluate.",
 )
-
-
-class MaskKind(StrEnum):
-    """The names of :data:`reconode.masks.KINDS`."""
-
-    random = "random"
-    equispaced = "equispaced"
-    equispaced_fraction = "equispaced-fraction"
 
 
 class Contrast(StrEnum):
@@ -57,8 +47,6 @@ class Contrast(StrEnum):
 
 
 ACQUISITIONS = {Contrast.pd: ("CORPD_FBK",), Contrast.fs: ("CORPDFS_FBK",), Contrast.both: ("CORPD_FBK", "CORPDFS_FBK")}
-
-JsonOption = Annotated[bool, typer.Option("--json", help="Print the answer as JSON, for a program to read.")]
 
 
 @app.callback(invoke_without_command=True)
@@ -156,7 +144,7 @@ def info(
             "attributes": dict(about.attributes),
         }
 
-    batch = run_batch("Reading", find_all(paths), work)
+    batch = run_batch("Reading", [volume for path in paths for volume in fastmri.volumes(path)], work)
     if json_output:
         print_json({"files": batch.done, "failed": batch.failed})
     else:
@@ -302,98 +290,36 @@ def evaluate(
     batch.finish()
 
 
-class Precision(StrEnum):
-    """Accelerate's names."""
-
-    no = "no"
-    bf16 = "bf16"
-    fp16 = "fp16"
+app.command(epilog="Example:  reconode train lt-rk4 --acceleration 4 --data simulated --steps 50")(train)
 
 
-@app.command(epilog="Example:  reconode train lt-rk4 --acceleration 4 --data simulated --steps 50")
-def train(
-    model: Annotated[str, typer.Argument(help="Its name; a wrong one lists those there are.")],
-    data: Annotated[
-        str, typer.Option(help="'simulated', or a folder: fastMRI's, or what `simulate` wrote.")
-    ] = "simulated",
-    out: Annotated[Path | None, typer.Option(help="Folder of the run.", show_default="runs/MODEL_4x")] = None,
-    acceleration: Annotated[float, typer.Option(min=1, help="Of the masks.")] = 4,
-    mask: Annotated[MaskKind, typer.Option(help="The sampling pattern.")] = MaskKind.random,
-    steps: Annotated[int, typer.Option(min=1, help="Steps of the optimiser.")] = 20_000,
-    batch_size: Annotated[
-        int | None, typer.Option(min=1, help="Slices a step, over all processes.", show_default="4; 2 on a CPU")
-    ] = None,
-    learning_rate: Annotated[float, typer.Option(min=0, help="At the start; falls to zero along a cosine.")] = 4e-3,
-    clip: Annotated[float, typer.Option(min=0, help="Longest gradient.")] = 1.0,
-    seed: Annotated[int, typer.Option(min=0, help="Of weights, data and masks.")] = 0,
-    size: Annotated[
-        tuple[int, int] | None,
-        typer.Option(help="Rows and columns of simulated slices.", show_default="320 368; 96 112 on a CPU"),
-    ] = None,
-    mix: Annotated[str, typer.Option(help="Simulated anatomy: broad or knees.")] = "broad",
-    budget: Annotated[str | None, typer.Option(help="Stop cleanly after so long: 90s, 25m, 8h.")] = None,
-    resume: Annotated[bool, typer.Option("--resume", help="Go on from the run's last checkpoint.")] = False,
-    precision: Annotated[Precision, typer.Option(help="Of the convolutions.")] = Precision.no,
-    channels_last: Annotated[bool, typer.Option(help="Memory layout of the convolutions.")] = True,
-    checkpointing: Annotated[bool, typer.Option("--checkpointing", help="Less memory, a third more time.")] = False,
-    compile_: Annotated[bool, typer.Option("--compile", help="torch.compile: slow to start, then faster.")] = False,
-    workers: Annotated[int, typer.Option(min=0, help="Processes that read files.")] = 0,
-    validate_every: Annotated[int, typer.Option(min=1, help="Steps from one validation to the next.")] = 500,
-    validation: Annotated[int, typer.Option(min=1, help="Validation slices (simulated) or volumes (folder).")] = 16,
-    device: Annotated[str | None, typer.Option(help="'cpu' to keep off a GPU.", show_default="the GPU, if any")] = None,
-    json_output: JsonOption = False,
-) -> None:
-    """Train a network: the paper's loss and optimiser, on simulated anatomy or on fastMRI's files."""
-    import torch
+@app.command(epilog="Example:  reconode models --json")
+def models(json_output: JsonOption = False) -> None:
+    """List every model: its name, parameters, and whether trained weights come with the library."""
+    from reconode import weights, zoo
 
-    from reconode import train as training
-    from reconode.runs import Settings
-
-    seconds = parse_budget(budget)
-    if device is not None:
-        find_device(device)
-    if data != "simulated" and not Path(data).exists():
-        raise DataError(f"--data {data}: no such folder, and not 'simulated'")
-    on_cpu = device == "cpu" or not torch.cuda.is_available()  # where a step at fastMRI's size takes half a minute
-    settings = Settings(
-        model=model,
-        acceleration=acceleration,
-        data=data,
-        mask=mask.value,
-        steps=steps,
-        batch_size=batch_size or (2 if on_cpu else 4),
-        learning_rate=learning_rate,
-        clip=clip,
-        seed=seed,
-        size=size or ((96, 112) if on_cpu else (320, 368)),
-        mix=mix,
-        precision=precision.value,
-        channels_last=channels_last,
-        checkpointing=checkpointing,
-        compile=compile_,
-        workers=workers,
-        validate_every=validate_every,
-        validation=validation,
-    )
-    folder = out or Path("runs") / f"{model}_{acceleration:g}x"
-    notes.print(training.describe(settings))
-    with training_bar(steps) as watch:
-        progress = training.train(settings, folder, budget=seconds, resume=resume, device=device, watch=watch)
-    if json_output:
-        print_json({"folder": str(folder), **vars(progress), "done": progress.step >= steps})
-    elif progress.step < steps:
-        answer.print(f"stopped at step {progress.step} of {steps} in {folder}; go on with --resume")
-    else:
-        answer.print(
-            f"{steps} steps in {progress.seconds:.0f} s, best validation PSNR {progress.best:.2f} dB, {folder}"
+    entries: list[dict[str, Any]] = []
+    for name, entry in zoo.MODELS.items():
+        shipped = {a: weights.shipped(name, a) for a in (4, 8)}
+        entries.append(
+            {
+                "name": name,
+                "title": entry.title,
+                "family": entry.family,
+                "parameters": entry.parameters,
+                "summary": entry.summary,
+                "weights": {f"{a}x": weights.read(path)[1] for a, path in shipped.items() if path is not None},
+            }
         )
-
-
-def find_all(paths: Iterable[Path]) -> list[Path]:
-    """The volumes of several files and folders."""
-    from reconode import fastmri
-
-    return [volume for path in paths for volume in fastmri.volumes(path)]
+    if json_output:
+        print_json({"models": entries})
+        return
+    table = make_table("name", "title", "parameters", "weights", "what it is")
+    for e in entries:
+        ready = " ".join(e["weights"]) or ("not needed" if e["family"] == "classical" else "train it")
+        count = f"{e['parameters']:,}" if e["parameters"] else "0"
+        table.add_row(e["name"], e["title"], count, ready, e["summary"])
+    answer.print(table)
 
 
 def main() -> None:

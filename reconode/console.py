@@ -152,7 +152,8 @@ def make_table(*headings: str) -> Table:
     table = Table(box=None, pad_edge=False, header_style="bold")
     for heading in headings:
         table.add_column(
-            heading, justify="right" if heading in ("slices", "coils", "PSNR dB", "SSIM", "NMSE") else "left"
+            heading,
+            justify="right" if heading in ("slices", "coils", "parameters", "PSNR dB", "SSIM", "NMSE") else "left",
         )
     return table
 

@@ -16,7 +16,7 @@ import pytest
 import torch
 from typer.testing import CliRunner
 
-from reconode import evaluate, fastmri, masks, metrics
+from reconode import evaluate, fastmri, masks, metrics, zoo
 from reconode.cli import app
 
 COMMAND = [sys.executable, "-m", "reconode.cli"]
@@ -222,10 +222,18 @@ class TestEvaluate:
 
 def test_help_shows_an_example_for_every_command():
     commands = [command.name or command.callback.__name__ for command in app.registered_commands]
-    assert commands == ["simulate", "info", "reconstruct", "evaluate", "train"]
+    assert commands == ["simulate", "info", "reconstruct", "evaluate", "train", "models"]
     for command in commands:
         assert f"reconode {command} " in run(command, "--help").stdout
     assert "reconode" in run("--version").stdout
+
+
+def test_models_are_listed_with_their_parameters():
+    listed = {m["name"]: m for m in json.loads(run("models", "--json").stdout)["models"]}
+    assert listed.keys() == zoo.MODELS.keys()
+    assert listed["lt-rk4"]["parameters"] == 153_404 and listed["tv"]["parameters"] == 0
+    text = run("models").stdout
+    assert "ReconODE-LT-RK4" in text and "153,404" in text
 
 
 def test_missing_arguments_are_usage_errors():
