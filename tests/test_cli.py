@@ -243,7 +243,13 @@ def test_missing_arguments_are_usage_errors():
 
 def test_ctrl_c_in_a_batch_leaves_whole_files_only(tmp_path):
     command = [*COMMAND, "simulate", str(tmp_path / "knees"), "--volumes", "200", "--slices", "1"]
-    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env=ONE_THREAD) as process:
+
+    def heed_ctrl_c():
+        """A shell's background job, as CI may be, ignores Ctrl-C, and so would its children."""
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+
+    pipe = subprocess.PIPE
+    with subprocess.Popen(command, stderr=pipe, text=True, env=ONE_THREAD, preexec_fn=heed_ctrl_c) as process:
         deadline = time.monotonic() + 60
         while time.monotonic() < deadline and len(list(tmp_path.glob("knees/*.h5"))) < 2:
             time.sleep(0.05)
