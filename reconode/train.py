@@ -60,15 +60,15 @@ def train(
     AcceleratorState._reset_state()  # or a notebook's second training could not have another precision
     accelerator = Accelerator(mixed_precision=settings.precision, cpu=device == "cpu")
     torch.manual_seed(settings.seed)
-    model = build(settings)
+    model = build(settings).to(accelerator.device)
+    if settings.channels_last:
+        model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    # After the move: a resumed optimiser's state goes where the parameters are.
     optimizer = LookaheadRAdam(model.parameters(), lr=settings.learning_rate)
     run = Run(Path(folder), settings, writes=accelerator.is_main_process)
     progress = run.resume(model, optimizer) if resume else run.start()
     earlier = progress.seconds
     data = source(settings, accelerator)
-    model.to(accelerator.device)
-    if settings.channels_last:
-        model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     network, fast = accelerator.prepare(model, optimizer)
     network = torch.compile(network, dynamic=False) if settings.compile else network
 
