@@ -25,7 +25,7 @@ WANTED = {  # a heading for each script, and what it should show
     "phantoms": "Simulating slices. Wanted: at least 5 slices/s at 320 x 368 on two CPU cores.",
     "solvers": "Solvers and their gradients. Wanted: `integrate` no slower than torchdiffeq's `odeint`.",
     "models": "Models. Wanted: checkpointing saves LT-RK4's activations to 0.30, its step takes 1.40 at most.",
-    "models_compiled": "`benchmarks/models.py --compile --rounds 5 --size 96x96`: compiled against eager, forward and back.",
+    "models_compiled": "`benchmarks/models.py --compile --rounds 5 --size 96x96`: compiled against eager.",
     "tune_classical": "Weights of the classical methods: see `results/classical_tuning.json`.",
 }
 LEFT_OUT = ("machine", "benchmark")
