@@ -19,9 +19,6 @@ import numpy as np
 from reconode import probe
 from reconode.errors import DataError
 
-_DEFLATE_LIMIT = 1100
-"""No HDF5 filter in use packs tighter than deflate's 1032 : 1; a file that claims more is damaged."""
-
 
 @contextlib.contextmanager
 def open_file(path: str | Path, samples: bool = False) -> Iterator[h5py.File]:
@@ -67,7 +64,7 @@ def array(file: h5py.File, key: str, path: Path) -> h5py.Dataset:
         raise DataError(f"{path}: '{key}' is a {type(data).__name__.lower()}; expected an array")
     if data.size is None or data.size == 0:
         raise DataError(f"{path}: {key} is empty, shape {data.shape}")
-    if data.size * data.dtype.itemsize > _DEFLATE_LIMIT * path.stat().st_size:
+    if probe.claims_too_much(data, path):
         raise DataError(f"{path}: {key} claims {data.shape}, more than a file of {path.stat().st_size} bytes can hold")
     return data
 

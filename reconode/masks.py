@@ -96,23 +96,6 @@ def draw(kind: str, columns: int, acceleration: float = 4, *, seed: Seed = None)
     return KINDS[kind](columns, acceleration, seed=seed)
 
 
-def center_width(mask: Tensor) -> int:
-    """Width of the fully sampled block around the zero frequency of a mask ``(columns,)``; 0 when that is not sampled.
-
-    Neighbours that were sampled by chance count: they are as good for calibration as the block itself.
-    """
-    sampled = mask.bool().tolist()
-    middle = len(sampled) // 2
-    if not sampled[middle]:
-        return 0
-    left = right = middle
-    while left > 0 and sampled[left - 1]:
-        left -= 1
-    while right + 1 < len(sampled) and sampled[right + 1]:
-        right += 1
-    return right - left + 1
-
-
 def _start(
     columns: int, acceleration: float, center_fraction: float | None, seed: Seed
 ) -> tuple[np.random.RandomState, int, int]:

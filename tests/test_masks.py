@@ -60,7 +60,6 @@ def test_centre_is_sampled_around_the_zero_frequency(kind, columns):
     pad = (columns - n_low + 1) // 2
     assert mask[pad : pad + n_low].all()
     assert mask[columns // 2]
-    assert masks.center_width(mask) >= n_low
 
 
 @pytest.mark.parametrize("acceleration", [2, 4, 8])
@@ -110,10 +109,3 @@ def test_impossible_masks_are_named(arguments, message):
 def test_unknown_kind_is_named():
     with pytest.raises(UsageError, match="choose one of random, equispaced"):
         masks.draw("radial", 64)
-
-
-@pytest.mark.parametrize(
-    "mask, width", [("0011100", 3), ("1000001", 0), ("0001000", 1), ("1111111", 7), ("01110111", 0), ("00111111", 6)]
-)
-def test_center_width(mask, width):
-    assert masks.center_width(torch.tensor([c == "1" for c in mask])) == width
