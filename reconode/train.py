@@ -72,10 +72,9 @@ def train(
     network, fast = accelerator.prepare(model, optimizer)
     network = torch.compile(network, dynamic=False) if settings.compile else network
 
-    for batch in data.batches(progress.step):
-        if progress.step >= settings.steps or time.monotonic() - started > budget:
-            break
-        batch = batch.to(accelerator.device)
+    batches = data.batches(progress.step)
+    while progress.step < settings.steps and time.monotonic() - started <= budget:
+        batch = next(batches).to(accelerator.device)
         rate = settings.learning_rate * cosine(progress.step, settings.steps, settings.warmup)
         for group in optimizer.param_groups:
             group["lr"] = rate
