@@ -20,7 +20,7 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, Sampler
 
 from reconode import masks
-from reconode.errors import DataError
+from reconode.errors import DataError, UsageError
 from reconode.fastmri import FileInfo, inspect, volumes
 from reconode.physics import MRIOperator, center_crop, estimate_sensitivities, to_hybrid
 
@@ -93,6 +93,32 @@ class Batch(NamedTuple):
         """Called by a DataLoader with ``pin_memory=True``."""
         target = None if self.target is None else self.target.pin_memory()
         return Batch(self.y.pin_memory(), self.E.pin_memory(), target, self.meta)
+
+
+def slab(batch: Batch, rows: int, first: int) -> Batch:
+    """Some rows of a batch of slices: exact, since a mask acts on columns only and the readout is in image space.
+
+    A network sees whole aliases in a slab, whatever its height, at a fraction of a slice's time. Scale and data range
+    stay the slice's.
+
+    Args:
+        batch: slices whose target has all rows of y.
+        rows: height of the slab.
+        first: where it starts.
+
+    Raises:
+        UsageError: for rows that are not there.
+        DataError: for a target of another height than y.
+    """
+    height = batch.y.shape[-2]
+    if not 0 <= first <= height - rows < height:
+        raise UsageError(f"rows {first} to {first + rows} of a slice with {height}")
+    target = batch.target
+    if target is not None and target.shape[-2] != height:
+        raise DataError(f"a slab needs a target with the {height} rows of its data, not {target.shape[-2]}")
+    kept = slice(first, first + rows)
+    cut = None if target is None else target[..., kept, :]
+    return Batch(batch.y[..., kept, :], batch.E.rows(first, rows), cut, batch.meta)
 
 
 class SliceDataset(Dataset[Any]):

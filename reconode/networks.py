@@ -35,8 +35,8 @@ class TimeConv2d(nn.Conv2d):
 
     The scaled time is :math:`\tau = \alpha t + \beta` with a learned α and β for each layer. The paper concatenates a
     map full of τ to the input. Convolving a constant map gives a constant, :math:`\tau \sum w`, except within the
-    kernel's reach of the border, where zeros are padded; that needs a convolution of one channel instead of a wider
-    input copied to new memory, and is what :meth:`forward` does. :meth:`concatenated` is the paper's form.
+    kernel's reach of the border, where taps fall on padded zeros: a small matrix product says which, and
+    :meth:`forward` needs no wider input copied to new memory. :meth:`concatenated` is the paper's form.
 
     Args:
         inputs: image channels; the weight has one more, the last, for the time.
@@ -51,17 +51,38 @@ class TimeConv2d(nn.Conv2d):
 
     def forward(self, t: float | Tensor, x: Tensor) -> Tensor:  # type: ignore[override]
         """`x` ``(batch, inputs, rows, columns)`` at time `t` to ``(batch, outputs, rows, columns)``."""
-        image, clock = self.weight[:, :-1], self.weight[:, -1:]
-        ones = x.new_ones(1, 1, *x.shape[-2:])
-        # The scaled time goes into the small kernel: times the map, autograd would keep the map for each layer.
+        image, clock = self.weight[:, :-1], self.weight[:, -1]
         tau = self.alpha * t + self.beta
-        time = F.conv2d(ones, tau * clock, self.bias, padding=self.padding, dilation=self.dilation)
-        return F.conv2d(x, image, padding=self.padding, dilation=self.dilation) + time
+        height, width = x.shape[-2:]
+        seen = inside(height, width, self.dilation[0], x)
+        taps = (tau * clock).flatten(1).T.to(x.dtype).expand(x.shape[0], -1, -1)
+        out = F.conv2d(x, image, self.bias, padding=self.padding, dilation=self.dilation)
+        # One product for each image of the batch: a broadcast sum would be added up over the batch on the way back.
+        timed = torch.baddbmm(out.flatten(2).mT, seen.expand(x.shape[0], -1, -1), taps)
+        return timed.mT.unflatten(2, (height, width))
 
     def concatenated(self, t: float | Tensor, x: Tensor) -> Tensor:
         """The same by the paper's words: concatenate a map of the scaled time, then convolve."""
         tau = (self.alpha * t + self.beta).to(x.dtype).expand(x.shape[0], 1, *x.shape[-2:])
         return super().forward(torch.cat([x, tau], dim=1))
+
+
+def inside(height: int, width: int, dilation: int, like: Tensor) -> Tensor:
+    """Which of a 3 × 3 kernel's nine taps fall inside the image: zeros and ones ``(height · width, 9)``.
+
+    Args:
+        height: rows of the image.
+        width: its columns.
+        dilation: of the kernel.
+        like: gives device and precision.
+    """
+    taps = torch.arange(-dilation, dilation + 1, dilation, device=like.device)
+
+    def axis(size: int) -> Tensor:
+        reached = torch.arange(size, device=like.device)[:, None] + taps
+        return ((reached >= 0) & (reached < size)).to(like.dtype)
+
+    return (axis(height)[:, None, :, None] * axis(width)[None, :, None, :]).reshape(height * width, 9)
 
 
 class Dynamics(nn.Module):

@@ -132,6 +132,16 @@ class MRIOperator:
         """The operator of some entries of a batch; `which` is bool or indices, ``(batch,)``."""
         return self._map(lambda tensor: tensor if tensor.shape[0] == 1 else tensor[which])
 
+    def rows(self, first: int, count: int) -> MRIOperator:
+        """The operator of some rows of hybrid space. A mask acts on columns only, so each row is a measurement itself.
+
+        Raises:
+            UsageError: in k-space, where every row is part of every other.
+        """
+        if self.dims != HYBRID:
+            raise UsageError("rows can be measured apart in hybrid space only: transform the readout first")
+        return self._map(lambda tensor: tensor if tensor.shape[-2] == 1 else tensor[..., first : first + count, :])
+
     def _map(self, function: Callable[[Tensor], Tensor]) -> MRIOperator:
         other = object.__new__(MRIOperator)  # what was checked once need not be checked again
         other.dims, other.mask = self.dims, function(self.mask)

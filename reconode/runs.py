@@ -20,7 +20,7 @@ from reconode.sources import SIMULATED
 LAST, BEST, LOG = "last.safetensors", "best.safetensors", "metrics.jsonl"
 """All that resuming needs, the best weights, and a line of JSON for each step and validation."""
 
-HOW_NOT_WHAT = ("workers", "validation", "validate_every", "compile", "checkpointing", "channels_last", "data")
+HOW_NOT_WHAT = ("workers", "validation", "validate_every", "compile", "checkpointing", "channels_last", "data", "keep")
 """Settings that may change when a training goes on: how it is computed and watched, and where the data are now."""
 
 
@@ -29,7 +29,8 @@ class Settings:
     """Everything that decides what a training does; written into each checkpoint.
 
     The paper fixes the loss, the optimiser, the width and N; the rest is ours. Learning rate and clipping were found
-    in a prototype (FACTS.md, section 6).
+    in a prototype (FACTS.md, section 6). `rows` trains on slabs of so many rows of each slice
+    (:func:`reconode.data.slab`); `keep` is a folder where simulated slices stay for the next training.
     """
 
     model: str
@@ -44,6 +45,7 @@ class Settings:
     seed: int = 0
     size: tuple[int, int] = (320, 368)
     mix: str = "broad"
+    rows: int | None = None
     precision: str = "no"
     channels_last: bool = True
     checkpointing: bool = False
@@ -51,6 +53,7 @@ class Settings:
     workers: int = 0
     validate_every: int = 500
     validation: int = 16
+    keep: str | None = None
 
 
 @dataclass

@@ -12,9 +12,10 @@ from pathlib import Path
 from typing import Protocol
 
 import torch
+from torch import Tensor
 from torch.utils.data import DataLoader
 
-from reconode import fastmri, masks, phantoms
+from reconode import fastmri, masks, phantoms, weights
 from reconode.data import Batch, Meta, ShapeBatches, SliceDataset, Undersample, collate, max_zero_filled
 from reconode.errors import DataError, UsageError
 from reconode.physics import MRIOperator
@@ -51,6 +52,7 @@ class Simulated:
         device: where they are made.
         rank: this process.
         processes: how many share each batch.
+        keep: a folder where slices stay once they are made, for the next training on the same ones.
     """
 
     acceleration: float
@@ -63,6 +65,7 @@ class Simulated:
     device: torch.device | str = "cpu"
     rank: int = 0
     processes: int = 1
+    keep: str | None = None
 
     def batches(self, start: int) -> Iterator[Batch]:
         share = self.batch_size // self.processes
@@ -75,18 +78,31 @@ class Simulated:
             yield self._batch(VALIDATION_SEED, first, min(4, self.validation_slices - first), "knees")
 
     def _batch(self, seed: int, first: int, count: int, mix: str) -> Batch:
-        made = phantoms.slices(count, self.shape, seed=seed, start=first, mix=mix, device=self.device)
         numbers = range(first, first + count)
+        hybrid, target, contrast = self._fully_sampled(seed, first, count, mix)
         drawn = [masks.draw(self.kind, self.shape[1], self.acceleration, seed=(seed, n)) for n in numbers]
         E = MRIOperator(torch.stack(drawn).to(self.device))
-        y = E.measure(made.hybrid)
+        y = E.measure(hybrid)
         scale = max_zero_filled(y, E)
-        target = made.target / scale[:, 0]
+        target = target / scale[:, 0]
         meta = [
             Meta(f"{SIMULATED}-{seed}-{n}", 0, contrast, float(s), float(t.max()))
-            for n, contrast, s, t in zip(numbers, made.contrast, scale.flatten(), target, strict=True)
+            for n, contrast, s, t in zip(numbers, contrast, scale.flatten(), target, strict=True)
         ]
         return Batch(y / scale, E, target, meta)
+
+    def _fully_sampled(self, seed: int, first: int, count: int, mix: str) -> tuple[Tensor, Tensor, list[str]]:
+        """Data, targets and contrasts: made, or found where an earlier training kept them."""
+        rows, columns = self.shape
+        path = Path(self.keep or "") / f"{mix}-{rows}x{columns}-{seed}" / f"{first}-{count}.safetensors"
+        if self.keep is not None and path.exists():
+            tensors, about = weights.read(path)
+            return tensors["hybrid"].to(self.device), tensors["target"].to(self.device), about["contrast"]
+        made = phantoms.slices(count, self.shape, seed=seed, start=first, mix=mix, device=self.device)
+        if self.keep is not None:
+            about = {"model": SIMULATED, "contrast": made.contrast}
+            weights.write(path, {"hybrid": made.hybrid, "target": made.target}, about)
+        return made.hybrid, made.target, made.contrast
 
 
 class Folder:

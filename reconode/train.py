@@ -7,6 +7,7 @@ everything else that decides the result is on this page.
 from __future__ import annotations
 
 import math
+import random
 import time
 from collections.abc import Callable
 from dataclasses import replace
@@ -18,7 +19,7 @@ from accelerate.state import AcceleratorState
 from torch import Tensor, nn
 
 from reconode import metrics, zoo
-from reconode.data import Batch
+from reconode.data import Batch, slab
 from reconode.errors import ReconodeError, UsageError
 from reconode.networks import count_parameters
 from reconode.optimizers import LookaheadRAdam, cosine
@@ -75,6 +76,8 @@ def train(
     batches = data.batches(progress.step)
     while progress.step < settings.steps and time.monotonic() - started <= budget:
         batch = next(batches).to(accelerator.device)
+        if settings.rows is not None:
+            batch = slab(batch, settings.rows, place(settings, progress.step, batch.y.shape[-2]))
         rate = settings.learning_rate * cosine(progress.step, settings.steps, settings.warmup)
         for group in optimizer.param_groups:
             group["lr"] = rate
@@ -122,6 +125,12 @@ def train(
     return progress
 
 
+def place(settings: Settings, step: int, height: int) -> int:
+    """First row of a step's slab."""
+    assert settings.rows is not None
+    return random.Random(f"{settings.seed} {step}").randint(0, max(0, height - settings.rows))
+
+
 def build(settings: Settings) -> nn.Module:
     """The network that the settings name."""
     model = zoo.find(settings.model).build()
@@ -140,8 +149,8 @@ def source(settings: Settings, accelerator: Accelerator) -> Source:
     check_share(settings.batch_size, processes)
     common = (settings.acceleration, settings.mask, settings.batch_size, settings.seed)
     if settings.data == SIMULATED:
-        device = accelerator.device
-        return Simulated(*common, settings.size, settings.mix, settings.validation, device, rank, processes)
+        made = (settings.size, settings.mix, settings.validation, accelerator.device)
+        return Simulated(*common, *made, rank, processes, settings.keep)
     return Folder(settings.data, *common, settings.workers, settings.validation, rank, processes)
 
 
