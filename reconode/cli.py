@@ -16,6 +16,7 @@ import typer
 from rich.markup import escape
 
 from reconode._version import __version__
+from reconode.bench_command import bench
 from reconode.console import (
     Commands,
     answer,
@@ -291,6 +292,9 @@ def evaluate(
 
 
 app.command(epilog="Example:  reconode train lt-rk4 --acceleration 4 --data simulated --steps 50")(train)
+
+
+app.add_typer(bench, name="bench")
 
 
 @app.command(epilog="Example:  reconode models --json")

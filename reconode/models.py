@@ -119,6 +119,7 @@ class LearnedSolver(nn.Module):
         steps: N.
         attention: False puts one learned number a stage in its place.
         dilation: False gives every stage dilation 1.
+        timed: False leaves the time out.
         consistency: "step" or "end".
         checkpointing: compute each step again on the way back; the same gradients from less memory.
     """
@@ -130,13 +131,14 @@ class LearnedSolver(nn.Module):
         *,
         attention: bool = True,
         dilation: bool = True,
+        timed: bool = True,
         consistency: Consistency = "step",
         checkpointing: bool = False,
     ) -> None:
         super().__init__()
         self.steps, self.consistency, self.checkpointing = steps, check_consistency(consistency), checkpointing
         dilations: Sequence[int] = falling_dilations(stages) if dilation else [1] * stages
-        self.stages = nn.ModuleList(Dynamics(1 if i == 0 else 2, d) for i, d in enumerate(dilations))
+        self.stages = nn.ModuleList(Dynamics(1 if i == 0 else 2, d, timed=timed) for i, d in enumerate(dilations))
         self.combine = nn.Identity() if stages == 1 else Attention(stages) if attention else Scalars(stages)
 
     def increment(self, t: float | Tensor, x: Tensor) -> Tensor:
@@ -165,6 +167,27 @@ class LearnedSolver(nn.Module):
             else:
                 states.append(self.step(n / self.steps, states[-1], y, E))
         return states
+
+
+class UnsharedSolver(nn.Module):
+    """A learned solver whose steps share nothing (an ablation): N times the parameters for the same compute.
+
+    Args:
+        stages: s.
+        steps: N.
+    """
+
+    def __init__(self, stages: int = 4, steps: int = STEPS) -> None:
+        super().__init__()
+        self.solvers = nn.ModuleList(LearnedSolver(stages, steps=1) for _ in range(steps))
+
+    def forward(self, y: Tensor, E: MRIOperator) -> Tensor:
+        """Masked data and their operator to the complex image ``(batch, rows, columns)``."""
+        x = E.H(y)
+        for n, solver in enumerate(self.solvers):
+            assert isinstance(solver, LearnedSolver)
+            x = solver.step(n / len(self.solvers), x, y, E)
+        return E.enforce(x, y)
 
 
 def check_consistency(consistency: str) -> Consistency:

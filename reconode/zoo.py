@@ -16,11 +16,11 @@ from torch import Tensor, nn
 
 from reconode import baselines, classical, weights
 from reconode.errors import UsageError
-from reconode.gradients import Checkpoint
-from reconode.models import AdaptiveSolver, FixedSolver, LearnedSolver
+from reconode.gradients import Checkpoint, ContinuousAdjoint
+from reconode.models import AdaptiveSolver, FixedSolver, LearnedSolver, UnsharedSolver
 from reconode.networks import Dynamics, count_parameters
 from reconode.physics import MRIOperator
-from reconode.solvers import EULER, HEUN, RK4
+from reconode.solvers import EULER, HEUN, MIDPOINT, RK4
 
 
 class Model(Protocol):
@@ -94,6 +94,40 @@ MODELS: dict[str, Entry] = {
         "f does not see the time",
         "ablation",
     ),
+    "fa-euler-continuous": Entry(
+        "FA-Euler, continuous", lambda: FixedSolver(EULER, gradient=ContinuousAdjoint), "continuous adjoint", "FA"
+    ),
+    "fa-rk2-continuous": Entry(
+        "FA-RK2, continuous", lambda: FixedSolver(HEUN, gradient=ContinuousAdjoint), "continuous adjoint", "FA"
+    ),
+    "fa-rk4-continuous": Entry(
+        "FA-RK4, continuous", lambda: FixedSolver(RK4, gradient=ContinuousAdjoint), "continuous adjoint", "FA"
+    ),
+    "fa-euler-anode": Entry(
+        "FA-Euler, ANODE's defaults",
+        lambda: FixedSolver(EULER, 2, Checkpoint(), "end"),
+        "two steps, y at the end",
+        "ablation",
+    ),
+    "fa-rk2-anode": Entry(
+        "FA-RK2, ANODE's defaults",
+        lambda: FixedSolver(MIDPOINT, 2, Checkpoint(), "end"),
+        "two midpoint steps, y at the end",
+        "ablation",
+    ),
+    "ft-euler-wide": Entry(
+        "FT-Euler, 74 channels",
+        lambda: FixedSolver(EULER, f=Dynamics(channels=74)),
+        "as many parameters as LT-RK4",
+        "ablation",
+    ),
+    "lt-euler-26": Entry(
+        "LT-Euler, 26 steps", lambda: LearnedSolver(1, steps=26), "as many multiply-adds as LT-RK4", "ablation"
+    ),
+    "lt-rk4-untimed": Entry(
+        "LT-RK4, autonomous", lambda: LearnedSolver(4, timed=False), "no stage sees the time", "ablation"
+    ),
+    "lt-rk4-unshared": Entry("LT-RK4, unshared", lambda: UnsharedSolver(4), "other weights in each step", "ablation"),
 }
 """The rows of Table 1 by their names, the classical methods, the original neural ODE, and the ablations."""
 

@@ -1,0 +1,261 @@
+"""The experiment: a queue of trainings that many short sessions work off, one results file and one weights file each.
+
+Every row of a table gets the same examples, the same validation and test data, and a learning rate found by the same
+search. A training stops when the time is up and goes on from its checkpoint in the next session; several processes may
+work on one folder.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import math
+import platform
+import subprocess
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+from reconode import evaluate, masks, metrics, results, weights, zoo
+from reconode.fastmri import Volume
+from reconode.files import write_whole
+from reconode.jobs import RATES, RATES_FILE, REPRESENTATIVES, TIE, Job, Plan
+from reconode.runs import BEST, LAST, LOG
+from reconode.train import TrainingError, train
+from reconode.zoo import Model
+
+
+def run(
+    plan: Plan,
+    job: Job,
+    budget: float = math.inf,
+    watch: Callable[[int, dict[str, float]], object] = lambda step, values: None,
+) -> bool:
+    """Train, validate, test and write the results file; whether it is done.
+
+    A job that is done already, or that another process is at, is left alone. A training that diverged is a result too:
+    its file has the curve, the error, and the scores of its best weights.
+
+    Raises:
+        UsageError: for settings that cannot work.
+        DataError: for data or a checkpoint that cannot be used.
+    """
+    if plan.result(job).exists():
+        return True
+    folder = plan.folder(job)
+    with claim(folder) as ours:
+        if not ours:
+            return False
+        if not zoo.find(job.model).learned:
+            write_result(plan, job, zoo.load(job.model), None)
+            return True
+        failed = None
+        try:
+            settings, resume = plan.settings(job), (folder / LAST).exists()
+            progress = train(settings, folder, budget=budget, resume=resume, device=plan.processor, watch=watch)
+            if progress.step < settings.steps:
+                return False
+        except TrainingError as error:
+            if not (folder / BEST).exists():
+                raise
+            failed = str(error)
+        model = zoo.load(job.model, job.acceleration, file=folder / BEST)
+        write_result(plan, job, model, training(plan, job, failed))
+        return True
+
+
+def search(plan: Plan, budget: float = math.inf) -> bool:
+    """Find each family's learning rate on the validation slices, at 4x; whether all are found.
+
+    The same effort for each: one model, the rates of :data:`RATES`, `plan.steps` steps.
+    """
+    until = time.monotonic() + budget
+    tried = [(name, model, rate) for name, model in REPRESENTATIVES.items() for rate in RATES]
+    found: dict[str, dict[str, float]] = {}
+    for name, model, rate in tried:
+        folder = plan.out / "search" / f"{model}_{rate:g}"
+        settings = plan.with_rate(Job(model), rate)
+        with claim(folder) as ours:
+            if ours:
+                resume = (folder / LAST).exists()
+                left = until - time.monotonic()
+                progress = train(settings, folder, budget=left, resume=resume, device=plan.processor)
+                if progress.step == settings.steps:
+                    found.setdefault(name, {})[f"{rate:g}"] = progress.best
+    if sum(map(len, found.values())) < len(tried):
+        return False
+    chosen = {
+        name: min(float(rate) for rate, psnr in scores.items() if psnr > max(scores.values()) - TIE)
+        for name, scores in found.items()
+    }
+    said = {
+        "steps": plan.steps,
+        "batch_size": plan.batch_size,
+        "rows": plan.rows,
+        "representatives": REPRESENTATIVES,
+        "validation_psnr": found,
+        "chosen": chosen,
+    }
+    write_whole(plan.results / plan.name / RATES_FILE, json.dumps(said, indent=1) + "\n")
+    return True
+
+
+def state(plan: Plan, job: Job) -> str:
+    """Where a job is, in words."""
+    if plan.result(job).exists():
+        return "done"
+    log = plan.folder(job) / LOG
+    steps = sum('"relative"' in line for line in log.read_text().splitlines()) if log.exists() else 0
+    return f"{steps} of {plan.with_rate(job, 0.0).steps} steps" if steps else "not begun"
+
+
+def ship(plan: Plan, half: set[str]) -> list[Path]:
+    """Copy seed 0's best weights of every finished training to where :func:`reconode.zoo.load` looks."""
+    shipped = []
+    for result in sorted((plan.results / plan.name).glob("*_seed0.json")):
+        said = json.loads(result.read_text())
+        job = Job(said["model"], said["acceleration"])
+        best = plan.folder(job) / BEST
+        if not said["training"] or not best.exists():
+            continue
+        tensors, about = weights.read(best)
+        if job.model in half:
+            tensors = {key: tensor.half() for key, tensor in tensors.items()}
+        about = {**about, "benchmark": said["benchmark"]["name"], "fingerprint": said["benchmark"]["fingerprint"]}
+        about["settings"] = {key: value for key, value in about["settings"].items() if key != "keep"}
+        path = weights.SHIPPED / f"{job.model}_{job.acceleration:g}x.safetensors"
+        weights.write(path, tensors, about)
+        shipped.append(path)
+    return shipped
+
+
+def write_result(plan: Plan, job: Job, model: Model, trained: dict[str, Any] | None) -> None:
+    """Score a model on the test volumes and write the results file."""
+    if isinstance(model, nn.Module):
+        model = model.to(plan.device)
+    volumes = plan.test()
+    if torch.cuda.is_available():
+        torch.cuda.reset_peak_memory_stats()
+    start = time.perf_counter()
+    scored = score(model, volumes, job.acceleration, device=plan.device)
+    slices = sum(volume.info.slices for volume in volumes)
+    result = {
+        **head(plan, job),
+        "training": trained,
+        "volumes": scored,
+        "seconds_per_slice": (time.perf_counter() - start) / slices,
+        "peak_memory_bytes": torch.cuda.max_memory_allocated() if plan.device != "cpu" else None,
+    }
+    result["benchmark"] |= {"split": "test", "volumes": len(volumes), "slices": slices}
+    results.write(plan.result(job), result)
+
+
+def head(plan: Plan, job: Job) -> dict[str, Any]:
+    """What every results file says first: which model, which data, which code, which machine."""
+    entry = zoo.find(job.model)
+    return {
+        "schema": results.SCHEMA,
+        "model": job.model,
+        "title": entry.title,
+        "family": entry.family,
+        "parameters": entry.parameters,
+        "acceleration": float(job.acceleration),
+        "mask": "random",
+        "seed": job.seed,
+        "variant": "",
+        "benchmark": {
+            "name": plan.name,
+            "fingerprint": plan.fingerprint,
+            "shape": list(plan.benchmark.shape),
+        },
+        "commit": commit(),
+        "hardware": hardware(plan.device),
+        "written": datetime.now(UTC).isoformat(timespec="seconds"),
+    }
+
+
+def score(
+    model: Model, volumes: Sequence[Volume], acceleration: float, mask: str = "random", device: str = "cpu"
+) -> list[dict[str, Any]]:
+    """Each volume's name, contrast and scores by fastMRI's convention; its name seeds the mask."""
+    scored = []
+    for volume in volumes:
+        drawn = masks.draw(mask, volume.width, acceleration, seed=volume.name)
+        assert volume.target is not None
+        image = evaluate.reconstruct(model, volume, drawn, device=device)
+        values = metrics.scores(image, volume.target).as_dict()
+        scored.append({"name": volume.name, "acquisition": volume.info.acquisition, **values})
+    return scored
+
+
+def training(plan: Plan, job: Job, failed: str | None) -> dict[str, Any]:
+    """What a results file says of a training: settings, examples, time, and its curves."""
+    settings, height = plan.settings(job), plan.benchmark.shape[0]
+    lines = [json.loads(line) for line in (plan.folder(job) / LOG).read_text().splitlines()]
+    steps = [line for line in lines if "relative" in line]
+    validated = [line for line in lines if "psnr" in line]
+    best = max(validated, key=lambda line: line["psnr"])
+    width = max(1, len(steps) // 60)
+    bins = [steps[i : i + width] for i in range(0, len(steps), width)]
+    told = {key: value for key, value in asdict(settings).items() if key not in ("keep", "workers", "data")}
+    return {
+        "settings": told,
+        "steps": len(steps),
+        "examples": len(steps) * settings.batch_size * (settings.rows or height) // height,
+        "examples_unit": "slices" if settings.rows is None else f"slices' worth, in slabs of {settings.rows} rows",
+        "seconds": lines[-1]["seconds"],
+        "finished": failed is None,
+        **({} if failed is None else {"failed": failed}),
+        "best": {"step": best["step"], "psnr": best["psnr"]},
+        "curve": [[b[-1]["step"], round(sum(x["relative"] for x in b) / len(b), 5)] for b in bins],
+        "validation": [[v["step"], v["psnr"], v["ssim"], v["nmse"]] for v in validated],
+    }
+
+
+@contextlib.contextmanager
+def claim(folder: Path) -> Iterator[bool]:
+    """Whether this process may work in a folder now; a lock that ends with the process, however that ends."""
+    try:
+        import fcntl
+    except ImportError:  # Windows: one process at a time is the user's to see to
+        yield True
+        return
+    folder.mkdir(parents=True, exist_ok=True)
+    with open(folder / "lock", "w") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            yield False
+            return
+        yield True
+
+
+def commit() -> str:
+    """The code's short commit, with a + when files differ from it; "unknown" outside a clone."""
+
+    def git(*words: str) -> str:
+        here = Path(__file__).parent
+        return subprocess.run(["git", *words], cwd=here, capture_output=True, text=True, check=True).stdout.strip()
+
+    try:
+        return git("rev-parse", "--short", "HEAD") + ("+" if git("status", "--porcelain", "--", ".") else "")
+    except (OSError, subprocess.CalledProcessError):
+        return "unknown"
+
+
+def hardware(device: str) -> dict[str, Any]:
+    """What computed."""
+    name = torch.cuda.get_device_name() if device != "cpu" else _processor()
+    return {"device": device, "name": name, "threads": torch.get_num_threads(), "torch": torch.__version__}
+
+
+def _processor() -> str:
+    about = Path("/proc/cpuinfo")
+    lines = about.read_text().splitlines() if about.exists() else []
+    return next((line.split(":")[1].strip() for line in lines if "model name" in line), platform.processor())

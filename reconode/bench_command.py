@@ -1,0 +1,207 @@
+"""The commands ``reconode bench search / run / transfer / ship``: the experiment behind the book's tables."""
+
+from __future__ import annotations
+
+import math
+import time
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from reconode.console import Commands, answer, find_device, make_table, notes, parse_budget, training_bar
+from reconode.errors import DataError, UsageError
+
+if TYPE_CHECKING:
+    from reconode.jobs import Job, Plan
+
+bench = typer.Typer(
+    cls=Commands,
+    no_args_is_help=True,
+    help="The experiment: train, validate and test every row of the tables, in as many sessions as it takes.",
+)
+
+
+class Size(StrEnum):
+    """The names of :data:`reconode.benchmark.SIZES`."""
+
+    small = "small"
+    full = "full"
+
+
+SizeOption = Annotated[Size | None, typer.Option(help="Of the benchmark.", show_default="full on a GPU, else small")]
+DataOption = Annotated[str, typer.Option(help="'simulated', or a folder of volumes, fastMRI's.")]
+OutOption = Annotated[Path, typer.Option(help="Folder of the trainings.")]
+ResultsOption = Annotated[Path, typer.Option(help="Folder of the results files.")]
+BudgetOption = Annotated[str | None, typer.Option(help="Stop cleanly after so long: 90s, 25m, 8h.")]
+StepsOption = Annotated[int | None, typer.Option(min=1, help="Of each training.", show_default="20000; small: 2000")]
+BatchOption = Annotated[int | None, typer.Option(min=1, help="Slices or slabs a step.", show_default="4; small: 1")]
+RowsOption = Annotated[
+    int | None, typer.Option(min=0, help="Height of the slabs; 0 for whole slices.", show_default="0; small: 48")
+]
+PrecisionOption = Annotated[str, typer.Option(help="Of the convolutions: no, bf16 or fp16.")]
+DeviceOption = Annotated[str | None, typer.Option(help="Where to compute.", show_default="the GPU, if any")]
+AccelerationOption = Annotated[list[float] | None, typer.Option(min=1, help="Repeat for several.", show_default="4")]
+SeedOption = Annotated[list[int] | None, typer.Option(min=0, help="Repeat for several.", show_default="0")]
+
+
+def make_plan(
+    size: Size | None,
+    data: str,
+    out: Path,
+    results: Path,
+    steps: int | None,
+    batch_size: int | None,
+    rows: int | None,
+    precision: str,
+    device: str | None,
+) -> Plan:
+    """The options as a plan; small is made for a CPU."""
+    import torch
+
+    from reconode import benchmark
+    from reconode.jobs import Plan
+
+    if data != "simulated" and not Path(data).exists():
+        raise DataError(f"--data {data}: no such folder, and not 'simulated'")
+    device = device or ("cuda" if torch.cuda.is_available() else "cpu")
+    find_device(device)
+    chosen = size or (Size.small if device == "cpu" and data == "simulated" else Size.full)
+    small = chosen is Size.small
+    rows = (48 if small else 0) if rows is None else rows
+    where = chosen.value if data == "simulated" else "fastmri"
+    return Plan(
+        benchmark.find(chosen.value),
+        out / where,
+        results,
+        steps or (2000 if small else 20_000),
+        data,
+        batch_size or (1 if small else 4),
+        rows or None,
+        precision,
+        device,
+    )
+
+
+@bench.command(epilog="Example:  reconode bench search --size small --steps 500")
+def search(
+    size: SizeOption = None,
+    data: DataOption = "simulated",
+    out: OutOption = Path("runs/bench"),
+    results: ResultsOption = Path("results"),
+    steps: StepsOption = 500,
+    batch_size: BatchOption = None,
+    rows: RowsOption = None,
+    precision: PrecisionOption = "no",
+    device: DeviceOption = None,
+    budget: BudgetOption = None,
+) -> None:
+    """Find a learning rate for each family of models on the validation data, the same effort for each."""
+    from reconode import bench as queue
+    from reconode import jobs as table_rows
+
+    plan = make_plan(size, data, out, results, steps, batch_size, rows, precision, device)
+    if queue.search(plan, parse_budget(budget)):
+        answer.print(f"{plan.results / plan.name / table_rows.RATES_FILE}")
+    else:
+        answer.print("not all rates are tried yet; run the command again to go on")
+
+
+@bench.command(epilog="Example:  reconode bench run --table1 --acceleration 4 --acceleration 8 --budget 25m")
+def run(
+    models: Annotated[list[str] | None, typer.Argument(help="Names of models; see `reconode models`.")] = None,
+    table1: Annotated[
+        bool, typer.Option("--table1", help="Every row of the paper's Table 1, and the classical.")
+    ] = False,
+    ablations: Annotated[bool, typer.Option("--ablations", help="Every ablation.")] = False,
+    acceleration: AccelerationOption = None,
+    seed: SeedOption = None,
+    size: SizeOption = None,
+    data: DataOption = "simulated",
+    out: OutOption = Path("runs/bench"),
+    results: ResultsOption = Path("results"),
+    steps: StepsOption = None,
+    batch_size: BatchOption = None,
+    rows: RowsOption = None,
+    precision: PrecisionOption = "no",
+    device: DeviceOption = None,
+    budget: BudgetOption = None,
+    dry: Annotated[bool, typer.Option("--list", help="Only say what is done and what is not.")] = False,
+) -> None:
+    """Work off the jobs that have no results file yet; what is not finished in time goes on the next time."""
+    from reconode import bench as queue
+    from reconode import jobs as table_rows
+    from reconode import zoo
+
+    plan = make_plan(size, data, out, results, steps, batch_size, rows, precision, device)
+    names = list(models or [])
+    names += table_rows.TABLE1 if table1 else []
+    names += [name for name, entry in zoo.MODELS.items() if entry.family == "ablation"] if ablations else []
+    if not names:
+        raise UsageError("which models? name some, or give --table1 or --ablations")
+    jobs = table_rows.jobs(names, acceleration or [4.0], seed or [0])
+    until = time.monotonic() + parse_budget(budget)
+    for job in [] if dry else jobs:
+        left = until - time.monotonic()
+        if left <= 0:
+            break
+        _work(plan, job, left)
+    table = make_table("job", "state")
+    for job in jobs:
+        table.add_row(job.name, queue.state(plan, job))
+    answer.print(table)
+    if not dry and any(not plan.result(job).exists() for job in jobs):
+        answer.print("not all are done; run the command again to go on")
+
+
+def _work(plan: Plan, job: Job, left: float) -> None:
+    from reconode import bench as queue
+
+    if plan.result(job).exists():
+        return
+    notes.print(f"{job.name}, {plan.name}" + ("" if math.isinf(left) else f", {left / 60:.0f} minutes left"))
+    with training_bar(plan.steps) as watch:
+        queue.run(plan, job, left, watch)
+
+
+@bench.command(epilog="Example:  reconode bench transfer --real ../shared/data")
+def transfer(
+    models: Annotated[
+        list[str] | None, typer.Argument(help="Names of models; all that are trained by default.")
+    ] = None,
+    real: Annotated[Path | None, typer.Option(help="Folder of real volumes with targets.")] = None,
+    acceleration: AccelerationOption = None,
+    seed: SeedOption = None,
+    size: SizeOption = None,
+    data: DataOption = "simulated",
+    out: OutOption = Path("runs/bench"),
+    results: ResultsOption = Path("results"),
+    device: DeviceOption = None,
+) -> None:
+    """Test trained models on what they were not trained for: real anatomy, other noise, masks, accelerations."""
+    from reconode import jobs as table_rows
+    from reconode import transfer as tests
+
+    plan = make_plan(size, data, out, results, None, None, None, "no", device)
+    for job in table_rows.jobs(list(models or table_rows.TABLE1), acceleration or [4.0], seed or [0]):
+        if not plan.result(job).exists():
+            notes.print(f"{job.name}: not trained, so not tested")
+        elif tests.run(plan, job, real):
+            answer.print(str(tests.path(plan, job)))
+
+
+@bench.command(epilog="Example:  reconode bench ship --size small")
+def ship(
+    size: SizeOption = None,
+    data: DataOption = "simulated",
+    out: OutOption = Path("runs/bench"),
+    results: ResultsOption = Path("results"),
+    half: Annotated[list[str] | None, typer.Option(help="Models to keep in half precision.")] = None,
+) -> None:
+    """Copy the best weights of seed 0 to where `reconode.load` finds them, and say in each what it was trained on."""
+    from reconode import bench as queue
+
+    plan = make_plan(size, data, out, results, None, None, None, "no", "cpu")
+    for path in queue.ship(plan, set(half or ["unet"])):
+        answer.print(str(path))

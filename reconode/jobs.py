@@ -1,0 +1,179 @@
+"""What the experiment trains: jobs, one for each row of a table and seed, and the plan that all of them share."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from reconode import fastmri, zoo
+from reconode.benchmark import Benchmark
+from reconode.errors import UsageError
+from reconode.fastmri import Volume
+from reconode.runs import Settings
+from reconode.sources import SIMULATED, split
+
+RATES = (2e-3, 4e-3, 8e-3)
+"""The learning rates that the search tries for each family."""
+
+REPRESENTATIVES = {
+    "U-Net": "unet",
+    "KIKI-Net": "kiki-net",
+    "D5C5": "d5c5",
+    "fixed solver": "ft-euler",
+    "learned solver": "lt-rk2",
+}
+"""Whose search decides for a family; FA and the neural ODE train the same f as FT."""
+
+
+@dataclass(frozen=True)
+class Job:
+    """One row of a table: a model at an acceleration, from one seed."""
+
+    model: str
+    acceleration: float = 4
+    seed: int = 0
+
+    @property
+    def name(self) -> str:
+        """Of its files and its folder."""
+        return f"{self.model}_{self.acceleration:g}x_seed{self.seed}"
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What all jobs of a table share.
+
+    Attributes:
+        benchmark: the data's size; its name is "fastmri" for a folder of real data.
+        out: folder of the trainings.
+        results: folder of the results files.
+        steps: of each training; with the batch size, what every row sees.
+        data: "simulated", or a folder of volumes, fastMRI's.
+        batch_size: slices, or slabs of slices, a step.
+        rows: height of the slabs; None trains on whole slices.
+        precision: of the convolutions, as Accelerate names it.
+        device: "cpu", "cuda", ...
+    """
+
+    benchmark: Benchmark
+    out: Path
+    results: Path
+    steps: int
+    data: str = SIMULATED
+    batch_size: int = 4
+    rows: int | None = None
+    precision: str = "no"
+    device: str = "cpu"
+
+    @property
+    def name(self) -> str:
+        """Of the table that the results belong to."""
+        return self.benchmark.name if self.data == SIMULATED else "fastmri"
+
+    def folder(self, job: Job) -> Path:
+        """Where a job's training is."""
+        return self.out / job.name
+
+    def result(self, job: Job) -> Path:
+        """A job's results file."""
+        return self.results / self.name / f"{job.name}.json"
+
+    def settings(self, job: Job) -> Settings:
+        """Of a job's training."""
+        return self.with_rate(job, self.learning_rate(job.model))
+
+    def with_rate(self, job: Job, rate: float) -> Settings:
+        """Of a job's training with a learning rate of one's choice."""
+        rows = None if job.model in WHOLE else self.rows
+        # As many rows for each model: slabs are lower, so there are more of them.
+        steps = self.steps if rows or not self.rows else self.steps * self.rows // self.benchmark.shape[0]
+        return Settings(
+            job.model,
+            acceleration=job.acceleration,
+            data=self.data,
+            steps=steps,
+            batch_size=self.batch_size,
+            learning_rate=rate,
+            warmup=0,  # RAdam starts slowly by itself
+            seed=job.seed,
+            size=self.benchmark.shape,
+            rows=rows,
+            precision=self.precision,
+            validation=self.benchmark.validation,
+            validate_every=max(1, steps // 8),
+            keep=str(self.out / "slices") if self.device == "cpu" and self.data == SIMULATED else None,
+        )
+
+    @property
+    def processor(self) -> str | None:
+        """For :func:`reconode.train.train`: None is the GPU."""
+        return "cpu" if self.device == "cpu" else None
+
+    @property
+    def fingerprint(self) -> str:
+        """Of the test data."""
+        if self.data == SIMULATED:
+            return self.benchmark.fingerprint
+        names = ",".join(path.name for path in split(Path(self.data))[1])
+        return hashlib.sha256(names.encode()).hexdigest()[:16]
+
+    def test(self) -> list[Volume]:
+        """The test volumes; of real data the validation set, as in the paper."""
+        if self.data == SIMULATED:
+            return self.benchmark.test()
+        return [fastmri.read(path) for path in split(Path(self.data))[1]]
+
+    def learning_rate(self, model: str) -> float:
+        """What the search found for the model's family.
+
+        Raises:
+            UsageError: before the search.
+        """
+        path = self.results / self.name / RATES_FILE
+        if not path.exists():
+            raise UsageError(f"{path}: no learning rates there yet; run `reconode bench search` first")
+        return float(json.loads(path.read_text())["chosen"][family(model)])
+
+
+WHOLE = ("unet", "kiki-net")
+"""Trained on whole slices always: one normalizes over the image, the other convolves k-space."""
+
+TIE = 0.1
+"""Rates whose scores differ by less, in dB, are tied; the lower is taken, which bears a longer training better."""
+
+RATES_FILE = "learning_rates.json"
+
+TABLE1 = [
+    "zero-filled",
+    "tv",
+    "wavelet",
+    "unet",
+    "kiki-net",
+    "d5c5",
+    *(f"fa-{solver}-continuous" for solver in ("euler", "rk2", "rk4")),
+    *(f"{how}-{solver}" for how in ("ft", "lt") for solver in ("euler", "rk2", "rk4")),
+    "neural-ode",
+]
+"""The rows. FA by the discrete adjoint is FT, gradient for gradient; FA's rows are the continuous adjoint's."""
+
+
+def jobs(models: Sequence[str], accelerations: Sequence[float], seeds: Sequence[int]) -> list[Job]:
+    """All combinations, each once; a classical method has no seeds."""
+    found = [
+        Job(model, acceleration, seed if zoo.find(model).learned else 0)
+        for acceleration in accelerations
+        for seed in seeds
+        for model in models
+    ]
+    return list(dict.fromkeys(found))
+
+
+def family(model: str) -> str:
+    """Which search decides for a model."""
+    entry = zoo.find(model)
+    if model.startswith(("lt-", "beyond")):
+        return "learned solver"
+    return entry.title if entry.family == "baseline" else "fixed solver"

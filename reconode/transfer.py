@@ -1,0 +1,149 @@
+"""Does it transfer? Trained models on what they were not trained for: real anatomy, and one thing changed at a time."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from reconode import bench, evaluate, fastmri, masks, metrics, phantoms, results, zoo
+from reconode.benchmark import TEST_SEED, Benchmark, in_memory
+from reconode.fastmri import Volume
+from reconode.jobs import Job, Plan
+from reconode.physics import HYBRID, center_crop, fft, ifft, to_kspace
+from reconode.runs import BEST
+
+KNEES = 8
+"""Simulated volumes a test: the first ones of the benchmark's test set, changed."""
+
+NOISES = (0.0, 0.01, 0.03, 0.06)
+"""Standard deviation as a share of the brightest pixel; training has from 0.003 to 0.06."""
+
+WRAPS = (1.0, 3.0)
+"""Turns of extra phase from one edge of the image to the other."""
+
+
+@dataclass(frozen=True)
+class Test:
+    """One test: what it changes, in words, its volumes and how they are undersampled."""
+
+    name: str
+    group: str
+    label: str
+    volumes: list[Volume]
+    acceleration: float
+    mask: str = "random"
+
+
+def tests(benchmark: Benchmark, acceleration: float, real: Path | None) -> Iterator[Test]:
+    """Every test in order; real volumes without a target are left out, since nothing can be scored there."""
+    for path in fastmri.volumes(real) if real is not None else []:
+        volume = fastmri.read(path)
+        if volume.target is not None and volume.mask is None:
+            yield Test(path.stem, "real", path.stem, [volume], acceleration)
+    knees = [in_memory(benchmark, number) for number in range(KNEES)]
+    yield Test("as-trained", "noise", "noise as trained", knees, acceleration)
+    for noise in NOISES:
+        noisy = [in_memory(benchmark, number, noise=noise) for number in range(KNEES)]
+        yield Test(f"noise-{noise:g}", "noise", f"noise {100 * noise:g} %", noisy, acceleration)
+    for turns in WRAPS:
+        turned = [with_phase(volume, turns) for volume in knees]
+        yield Test(f"phase-{turns:g}", "phase", f"{turns:g} more turns of phase", turned, acceleration)
+    yield Test("heads", "anatomy", "heads", other(benchmark, "head"), acceleration)
+    yield Test("shapes", "anatomy", "overlapping shapes", other(benchmark, "shapes"), acceleration)
+    yield Test("equispaced", "mask", "equispaced mask", knees, acceleration, "equispaced")
+    for factor in (2.0, 4.0, 6.0, 8.0):
+        if factor != acceleration:
+            yield Test(f"{factor:g}x", "acceleration", f"{factor:g}x", knees, factor)
+    rows, columns = benchmark.shape
+    finer = Benchmark(benchmark.name, (rows * 3 // 2, columns * 3 // 2), benchmark.volumes, benchmark.slices)
+    fine = [in_memory(finer, number) for number in range(KNEES)]
+    yield Test("finer", "resolution", "pixels two thirds as wide", fine, acceleration)
+
+
+def run(plan: Plan, job: Job, real: Path | None) -> bool:
+    """Test a trained model and write its transfer file; False when it is there already."""
+    if path(plan, job).exists():
+        return False
+    file = plan.folder(job) / BEST if zoo.find(job.model).learned else None
+    model = zoo.load(job.model, job.acceleration, file=file)
+    if isinstance(model, nn.Module):
+        model = model.to(plan.device)
+    told = []
+    for test in tests(plan.benchmark, job.acceleration, real):
+        scored = [score(model, volume, test, plan.device) for volume in test.volumes]
+        entry = {
+            "test": test.name,
+            "group": test.group,
+            "label": test.label,
+            "acceleration": test.acceleration,
+            "mask": test.mask,
+            "volumes": [volume for volume, _ in scored],
+        }
+        if test.group == "real":
+            entry["slices"] = [one for _, each in scored for one in each]
+        told.append(entry)
+    results.write(path(plan, job), {**bench.head(plan, job), "tests": told})
+    return True
+
+
+def score(model: zoo.Model, volume: Volume, test: Test, device: str) -> tuple[dict[str, Any], list[dict[str, float]]]:
+    """A volume's scores, and its slices'."""
+    mask = masks.draw(test.mask, volume.width, test.acceleration, seed=volume.name)
+    assert volume.target is not None
+    image = evaluate.reconstruct(model, volume, mask, device=device)
+    whole = metrics.scores(image, volume.target).as_dict()
+    slices = [
+        metrics.scores(x[None], t[None]).as_dict() for x, t in zip(image, volume.target, strict=True) if t.max() > 0
+    ]
+    return {"name": volume.name, "acquisition": volume.info.acquisition, **whole}, slices
+
+
+def path(plan: Plan, job: Job) -> Path:
+    """Where a job's transfer file is."""
+    return plan.results / plan.name / "transfer" / f"{job.name}.json"
+
+
+def with_phase(volume: Volume, turns: float) -> Volume:
+    """The volume with so many turns of smooth phase more from edge to edge; magnitudes stay as they are."""
+    hybrid = volume.hybrid
+    rows, columns = hybrid.shape[-2:]
+    r, c = torch.meshgrid(torch.linspace(-0.5, 0.5, rows), torch.linspace(-0.5, 0.5, columns), indexing="ij")
+    phase = 2 * math.pi * turns * (c + 0.7 * r + 1.5 * (c.square() - r * c))
+    turned = fft(ifft(hybrid, HYBRID) * torch.polar(torch.ones_like(phase), phase), HYBRID)
+    return Volume(volume.info, _oversampled(turned), volume.target, None)
+
+
+def other(benchmark: Benchmark, kind: str) -> list[Volume]:
+    """Slices of another anatomy, each a volume of one, from a series that no training sees."""
+    found: list[Volume] = []
+    start = 0
+    while len(found) < KNEES:
+        made = phantoms.slices(1, benchmark.shape, seed=TEST_SEED, start=start, mix="broad")
+        if kind in made.kind[0]:
+            found.append(in_memory_slice(benchmark, made, f"{kind}{start:04d}.h5"))
+        start += 1
+    return found
+
+
+def in_memory_slice(benchmark: Benchmark, made: phantoms.Simulated, name: str) -> Volume:
+    """A simulated slice as a volume of one."""
+    kspace = _oversampled(made.hybrid)
+    target = center_crop(ifft(kspace[:, 0]).abs(), *benchmark.recon)
+    shape = (1, 1, kspace.shape[-2], kspace.shape[-1])
+    about = {"acquisition": made.contrast[0]}
+    info = fastmri.FileInfo(Path(name), shape, benchmark.recon, fastmri.SINGLECOIL, (0, shape[-1]), None, about)
+    return Volume(info, kspace, target, None)
+
+
+def _oversampled(hybrid: Tensor) -> Tensor:
+    """K-space ``(…, 2 · rows, columns)`` whose cropped readout is these data."""
+    rows = hybrid.shape[-2]
+    full = hybrid.new_zeros(*hybrid.shape[:-2], 2 * rows, hybrid.shape[-1])
+    full[..., rows // 2 : rows // 2 + rows, :] = hybrid
+    return to_kspace(full)
