@@ -10,7 +10,17 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from reconode.console import Commands, answer, find_device, make_table, notes, parse_budget, training_bar
+from reconode.console import (
+    Commands,
+    answer,
+    find_device,
+    make_table,
+    notes,
+    parse_budget,
+    print_json,
+    run_batch,
+    training_bar,
+)
 from reconode.errors import DataError, UsageError
 
 if TYPE_CHECKING:
@@ -28,6 +38,29 @@ class Size(StrEnum):
 
     small = "small"
     full = "full"
+
+
+def write_benchmark(folder: Path, size: Size, train_slices: int, json_output: bool) -> None:
+    """What ``reconode simulate --benchmark`` does: the benchmark's splits as files, for anyone's code."""
+    from reconode import benchmark
+
+    data = benchmark.find(size.value)
+    jobs = [("test", number) for number in range(data.volumes)]
+    jobs += [("val", number) for number in range(data.validation)]
+    jobs += [("train", number) for number in range(train_slices)]
+
+    def work(job: tuple[str, int]) -> str:
+        split, number = job
+        where = folder / split
+        return str(data.write_test(where, number) if split == "test" else data.write_slice(where, split, number))
+
+    batch = run_batch("Simulating", jobs, work, name=lambda job: f"{job[0]} {job[1]}")
+    if json_output:
+        about = {"benchmark": data.name, "recipe": data.recipe, "fingerprint": data.fingerprint}
+        print_json({**about, "files": batch.done, "failed": batch.failed})
+    else:
+        answer.print(f"{len(batch.done)} files in {folder}, benchmark {data.name}, fingerprint {data.fingerprint}")
+    batch.finish()
 
 
 SizeOption = Annotated[Size | None, typer.Option(help="Of the benchmark.", show_default="full on a GPU, else small")]

@@ -115,7 +115,7 @@ class Benchmark:
             )
         return path
 
-    def write_slices(self, folder: Path, split: str, number: int) -> Path:
+    def write_slice(self, folder: Path, split: str, number: int) -> Path:
         """Write training or validation slice `number` as a fastMRI file of one slice, unless it is there."""
         path = folder / f"{split}{number:06d}.h5"
         if not path.exists():

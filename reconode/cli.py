@@ -16,7 +16,7 @@ import typer
 from rich.markup import escape
 
 from reconode._version import __version__
-from reconode.bench_command import bench
+from reconode.bench_command import Size, bench, write_benchmark
 from reconode.console import (
     Commands,
     answer,
@@ -72,10 +72,18 @@ def simulate(
     ] = False,
     acceleration: Annotated[float, typer.Option(min=1, help="Acceleration of the masks of test files.")] = 4,
     seed: Annotated[int, typer.Option(min=0, help="The same seed gives the same knees.")] = 0,
+    benchmark: Annotated[
+        Size | None, typer.Option(help="Write the public benchmark of this size instead: train/, val/ and test/.")
+    ] = None,
+    train_slices: Annotated[int, typer.Option(min=0, help="The benchmark's training slices to write.")] = 0,
     json_output: JsonOption = False,
 ) -> None:
     """Write simulated knees as fastMRI files (HDF5, 640 x WIDTH k-space). Files that are there already are kept."""
     from reconode import fastmri, masks, phantoms
+
+    if benchmark is not None:
+        write_benchmark(folder, benchmark, train_slices, json_output)
+        return
 
     acquisitions = ACQUISITIONS[contrast]
     jobs = []

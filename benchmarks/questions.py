@@ -1,0 +1,124 @@
+"""The book's questions that trained weights answer, in minutes on a CPU.
+
+How wrong are the continuous adjoint's gradients? What is a solver worth once the network is trained? Writes
+results/small/gradients.json and results/small/steps.json.
+
+    python benchmarks/questions.py gradients steps
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import torch
+from _common import machine
+from torch import Tensor
+
+from reconode import bench, benchmark, sources, zoo
+from reconode.data import slab
+from reconode.files import write_whole
+from reconode.gradients import Backprop, Checkpoint, ContinuousAdjoint
+from reconode.models import AdaptiveSolver, FixedSolver
+from reconode.solvers import EULER, HEUN, MIDPOINT, RK4, Tableau
+from reconode.train import loss
+
+TABLEAUS: dict[str, Tableau] = {"euler": EULER, "midpoint": MIDPOINT, "rk2": HEUN, "rk4": RK4}
+STEPS = (1, 2, 3, 4, 5, 6, 8, 10, 15, 20)
+TOLERANCES = (1e-1, 3e-2, 1e-2, 3e-3, 1e-3, 1e-4)
+KNEES = 10
+"""Test volumes for the sweep over solvers."""
+
+
+def gradients() -> dict[str, Any]:
+    """Relative error and cosine of gradients to θ against backpropagation, in float64, on f of a trained FT-Euler."""
+    trained = zoo.load("ft-euler")
+    assert isinstance(trained, FixedSolver)
+    f = trained.f.double()
+    batch = slab(next(sources.Simulated(4, "random", 2, 12345, (96, 112)).batches(0)), 48, 24)
+    y, E = batch.y.to(torch.complex128), batch.E
+
+    def gradient(tableau: Tableau, steps: int, how: Any) -> Tensor:
+        model = FixedSolver(tableau, steps, how, f=f)
+        model.zero_grad()
+        assert batch.target is not None
+        loss(model(y, E), batch._replace(target=batch.target.double())).backward()
+        return torch.cat([p.grad.flatten() for p in f.parameters() if p.grad is not None])
+
+    rows = []
+    for name, tableau in TABLEAUS.items():
+        for steps in (2, 5, 10, 20):
+            exact = gradient(tableau, steps, Backprop())
+            for how in (Checkpoint(), ContinuousAdjoint):
+                other = gradient(tableau, steps, how)
+                rows.append(
+                    {
+                        "tableau": name,
+                        "steps": steps,
+                        "gradient": "discrete" if isinstance(how, Checkpoint) else "continuous",
+                        "relative_error": float((other - exact).norm() / exact.norm()),
+                        "cosine": float(torch.cosine_similarity(other, exact, dim=0)),
+                    }
+                )
+    return {"model": "ft-euler", "slices": len(y), "precision": "float64", "rows": rows, "machine": machine()}
+
+
+def steps() -> dict[str, Any]:
+    """Scores of networks trained with N = 5 when another solver or another N uses them, with evaluations of f."""
+    knees = [benchmark.in_memory(benchmark.find("small"), number) for number in range(KNEES)]
+    rows = []
+    for name in ("ft-euler", "ft-rk2", "ft-rk4"):
+        trained = zoo.load(name)
+        assert isinstance(trained, FixedSolver)
+        counted = Counter(trained.f)
+        for how, tableau in TABLEAUS.items():
+            for count in STEPS:
+                model = FixedSolver(tableau, count, f=counted)
+                rows.append({"model": name, "solver": how, "steps": count, **measure(model, counted, knees)})
+        for tolerance in TOLERANCES:
+            adaptive = AdaptiveSolver(tolerance, f=counted)
+            rows.append(
+                {"model": name, "solver": "dopri5", "tolerance": tolerance, **measure(adaptive, counted, knees)}
+            )
+    return {"trained_steps": 5, "volumes": KNEES, "rows": rows, "machine": machine()}
+
+
+def measure(model: Any, counted: Counter, knees: list[Any]) -> dict[str, Any]:
+    """Mean scores over the volumes, and evaluations of f a batch."""
+    counted.calls = 0
+    scored = bench.score(model, knees, 4)
+    mean = {key: sum(volume[key] for volume in scored) / len(scored) for key in ("psnr", "ssim")}
+    return {**mean, "evaluations": counted.calls / len(knees), "psnr_by_volume": [v["psnr"] for v in scored]}
+
+
+class Counter(torch.nn.Module):
+    """f, counting its evaluations."""
+
+    def __init__(self, f: torch.nn.Module) -> None:
+        super().__init__()
+        self.f, self.calls = f, 0
+
+    def forward(self, t: float | Tensor, x: Tensor) -> Tensor:
+        self.calls += 1
+        return self.f(t, x)  # type: ignore[no-any-return]
+
+
+QUESTIONS: dict[str, Callable[[], dict[str, Any]]] = {"gradients": gradients, "steps": steps}
+
+
+def main() -> None:
+    """Answer the questions named."""
+    options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    options.add_argument("questions", nargs="*", choices=[*QUESTIONS, []], default=list(QUESTIONS))
+    options.add_argument("--results", type=Path, default=Path("results"))
+    given = options.parse_args()
+    for question in given.questions:
+        said = QUESTIONS[question]()
+        write_whole(given.results / "small" / f"{question}.json", json.dumps(said, indent=1) + "\n")
+
+
+if __name__ == "__main__":
+    main()
