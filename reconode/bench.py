@@ -23,11 +23,14 @@ import torch
 from torch import nn
 
 from reconode import evaluate, masks, metrics, results, weights, zoo
+from reconode.data import slab
 from reconode.fastmri import Volume
 from reconode.files import write_whole
 from reconode.jobs import RATES, RATES_FILE, REPRESENTATIVES, TIE, Job, Plan
+from reconode.optimizers import LookaheadRAdam
 from reconode.runs import BEST, LAST, LOG
-from reconode.train import TrainingError, train
+from reconode.sources import Simulated
+from reconode.train import TrainingError, build, loss, train
 from reconode.zoo import Model
 
 
@@ -135,6 +138,28 @@ def ship(plan: Plan, half: set[str]) -> list[Path]:
     return shipped
 
 
+def cost(plan: Plan, job: Job, repeats: int = 3) -> float:
+    """Seconds a training step of a job takes here: forward, backward, optimizer; the fastest of a few."""
+    settings = plan.with_rate(job, 1e-3)
+    model = build(settings).to(plan.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+    optimizer = LookaheadRAdam(model.parameters())
+    made = Simulated(settings.acceleration, settings.mask, settings.batch_size, 0, settings.size, settings.mix)
+    batch = next(made.batches(0)).to(plan.device)
+    batch = batch if settings.rows is None else slab(batch, settings.rows, 0)
+    times = []
+    for _ in range(repeats):
+        start = time.perf_counter()
+        with torch.autocast(plan.processor or "cuda", torch.bfloat16, enabled=settings.precision == "bf16"):
+            x = model(batch.y, batch.E)
+        loss(x, batch).backward()
+        optimizer.step()
+        optimizer.zero_grad()
+        if plan.device != "cpu":
+            torch.cuda.synchronize()
+        times.append(time.perf_counter() - start)
+    return min(times)
+
+
 def write_result(plan: Plan, job: Job, model: Model, trained: dict[str, Any] | None) -> None:
     """Score a model on the test volumes and write the results file."""
     if isinstance(model, nn.Module):
@@ -168,7 +193,7 @@ def head(plan: Plan, job: Job) -> dict[str, Any]:
         "acceleration": float(job.acceleration),
         "mask": "random",
         "seed": job.seed,
-        "variant": "",
+        "variant": job.variant,
         "benchmark": {
             "name": plan.name,
             "fingerprint": plan.fingerprint,

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from reconode.console import (
+    Batch,
     Commands,
     answer,
     find_device,
@@ -76,6 +77,8 @@ RowsOption = Annotated[
 PrecisionOption = Annotated[str, typer.Option(help="Of the convolutions: no, bf16 or fp16.")]
 DeviceOption = Annotated[str | None, typer.Option(help="Where to compute.", show_default="the GPU, if any")]
 AccelerationOption = Annotated[list[float] | None, typer.Option(min=1, help="Repeat for several.", show_default="4")]
+ModelsArgument = Annotated[list[str] | None, typer.Argument(help="Names of models; see `reconode models`.")]
+Table1Option = Annotated[bool, typer.Option("--table1", help="Every row of the paper's Table 1, and the classical.")]
 SeedOption = Annotated[list[int] | None, typer.Option(min=0, help="Repeat for several.", show_default="0")]
 
 
@@ -143,10 +146,8 @@ def search(
 
 @bench.command(epilog="Example:  reconode bench run --table1 --acceleration 4 --acceleration 8 --budget 25m")
 def run(
-    models: Annotated[list[str] | None, typer.Argument(help="Names of models; see `reconode models`.")] = None,
-    table1: Annotated[
-        bool, typer.Option("--table1", help="Every row of the paper's Table 1, and the classical.")
-    ] = False,
+    models: ModelsArgument = None,
+    table1: Table1Option = False,
     ablations: Annotated[bool, typer.Option("--ablations", help="Every ablation.")] = False,
     acceleration: AccelerationOption = None,
     seed: SeedOption = None,
@@ -160,12 +161,14 @@ def run(
     precision: PrecisionOption = "no",
     device: DeviceOption = None,
     budget: BudgetOption = None,
+    variant: Annotated[str, typer.Option(help="A word for the files' names when --steps is not the table's.")] = "",
     dry: Annotated[bool, typer.Option("--list", help="Only say what is done and what is not.")] = False,
 ) -> None:
     """Work off the jobs that have no results file yet; what is not finished in time goes on the next time."""
     from reconode import bench as queue
     from reconode import jobs as table_rows
     from reconode import zoo
+    from reconode.train import TrainingError
 
     plan = make_plan(size, data, out, results, steps, batch_size, rows, precision, device)
     names = list(models or [])
@@ -173,19 +176,24 @@ def run(
     names += [name for name, entry in zoo.MODELS.items() if entry.family == "ablation"] if ablations else []
     if not names:
         raise UsageError("which models? name some, or give --table1 or --ablations")
-    jobs = table_rows.jobs(names, acceleration or [4.0], seed or [0])
+    jobs = table_rows.jobs(names, acceleration or [4.0], seed or [0], variant)
     until = time.monotonic() + parse_budget(budget)
+    failed = []
     for job in [] if dry else jobs:
         left = until - time.monotonic()
         if left <= 0:
             break
-        _work(plan, job, left)
+        try:
+            _work(plan, job, left)
+        except TrainingError as error:
+            failed.append({"file": job.name, "error": f"{job.name}: {error}"})
     table = make_table("job", "state")
     for job in jobs:
         table.add_row(job.name, queue.state(plan, job))
     answer.print(table)
     if not dry and any(not plan.result(job).exists() for job in jobs):
         answer.print("not all are done; run the command again to go on")
+    Batch([job for job in jobs if plan.result(job).exists()], failed).finish()
 
 
 def _work(plan: Plan, job: Job, left: float) -> None:
@@ -196,6 +204,49 @@ def _work(plan: Plan, job: Job, left: float) -> None:
     notes.print(f"{job.name}, {plan.name}" + ("" if math.isinf(left) else f", {left / 60:.0f} minutes left"))
     with training_bar(plan.steps) as watch:
         queue.run(plan, job, left, watch)
+
+
+@bench.command(epilog="Example:  reconode bench cost --table1 --size full --precision bf16")
+def cost(
+    models: ModelsArgument = None,
+    table1: Table1Option = False,
+    size: SizeOption = None,
+    data: DataOption = "simulated",
+    out: OutOption = Path("runs/bench"),
+    results: ResultsOption = Path("results"),
+    steps: StepsOption = None,
+    batch_size: BatchOption = None,
+    rows: RowsOption = None,
+    precision: PrecisionOption = "no",
+    device: DeviceOption = None,
+) -> None:
+    """Time a training step of each model on this machine, and say what its training would take."""
+    import json
+
+    from reconode import bench as queue
+    from reconode import jobs as table_rows
+    from reconode import zoo
+    from reconode.files import write_whole
+
+    plan = make_plan(size, data, out, results, steps, batch_size, rows, precision, device)
+    names = [*(models or []), *(table_rows.TABLE1 if table1 else [])]
+    jobs = [job for job in table_rows.jobs(names, [4.0], [0]) if zoo.find(job.model).learned]
+    if not jobs:
+        raise UsageError("which models? name some networks, or give --table1")
+    table = make_table("model", "seconds a step", "steps", "hours")
+    measured, total = [], 0.0
+    for job in jobs:
+        count, seconds = plan.with_rate(job, 0.0).steps, queue.cost(plan, job)
+        measured.append(
+            {"model": job.model, "seconds_a_step": seconds, "steps": count, "hours": seconds * count / 3600}
+        )
+        table.add_row(job.model, f"{seconds:.3g}", str(count), f"{seconds * count / 3600:.1f}")
+    answer.print(table)
+    hardware = queue.hardware(plan.device)
+    said = {"batch_size": plan.batch_size, "rows": plan.rows, "precision": precision, "hardware": hardware}
+    path = plan.results / plan.name / f"cost_{plan.device}.json"
+    write_whole(path, json.dumps({**said, "rows_measured": measured}, indent=1) + "\n")
+    answer.print(f"{total:.1f} hours together; written to {path}")
 
 
 @bench.command(epilog="Example:  reconode bench transfer --real ../shared/data")

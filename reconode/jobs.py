@@ -30,16 +30,25 @@ REPRESENTATIVES = {
 
 @dataclass(frozen=True)
 class Job:
-    """One row of a table: a model at an acceleration, from one seed."""
+    """One row of a table: a model at an acceleration, from one seed.
+
+    Attributes:
+        model: its name in the zoo.
+        acceleration: of the masks.
+        seed: of weights, data and masks.
+        variant: "" for a table's row; else a word for what is different, such as "short" for fewer steps.
+    """
 
     model: str
     acceleration: float = 4
     seed: int = 0
+    variant: str = ""
 
     @property
     def name(self) -> str:
         """Of its files and its folder."""
-        return f"{self.model}_{self.acceleration:g}x_seed{self.seed}"
+        end = f"_{self.variant}" if self.variant else ""
+        return f"{self.model}_{self.acceleration:g}x_seed{self.seed}{end}"
 
 
 @dataclass(frozen=True)
@@ -160,10 +169,10 @@ TABLE1 = [
 """The rows. FA by the discrete adjoint is FT, gradient for gradient; FA's rows are the continuous adjoint's."""
 
 
-def jobs(models: Sequence[str], accelerations: Sequence[float], seeds: Sequence[int]) -> list[Job]:
+def jobs(models: Sequence[str], accelerations: Sequence[float], seeds: Sequence[int], variant: str = "") -> list[Job]:
     """All combinations, each once; a classical method has no seeds."""
     found = [
-        Job(model, acceleration, seed if zoo.find(model).learned else 0)
+        Job(model, acceleration, seed if zoo.find(model).learned else 0, variant)
         for acceleration in accelerations
         for seed in seeds
         for model in models

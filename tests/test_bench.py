@@ -1,0 +1,222 @@
+"""The experiment's queue: it resumes to the same scores, shares its work, keeps what failed, and says what it did."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from dataclasses import replace
+
+import pytest
+import torch
+from typer.testing import CliRunner
+
+from reconode import bench, jobs, results, transfer, weights, zoo
+from reconode.benchmark import Benchmark, in_memory
+from reconode.cli import app
+from reconode.errors import UsageError
+from reconode.jobs import Job, Plan
+from reconode.physics import ifft
+from reconode.train import TrainingError
+
+TINY = Benchmark("small", (64, 72), volumes=2, slices=1, validation=2)
+RATES = {"D5C5": 4e-3, "U-Net": 4e-3, "KIKI-Net": 4e-3, "fixed solver": 4e-3, "learned solver": 4e-3}
+
+
+@pytest.fixture
+def plan(tmp_path):
+    plan = Plan(TINY, tmp_path / "runs", tmp_path / "results", steps=4, batch_size=1, rows=32)
+    path = plan.results / "small" / jobs.RATES_FILE
+    path.parent.mkdir(parents=True)
+    path.write_text(json.dumps({"chosen": RATES}))
+    return plan
+
+
+def read(plan, job):
+    content = json.loads(plan.result(job).read_text())
+    results.check(content)
+    return content
+
+
+def test_a_row_is_trained_tested_and_written(plan):
+    job = Job("lt-euler")
+    assert bench.run(plan, job)
+    said = read(plan, job)
+    assert (said["model"], said["parameters"], said["acceleration"]) == ("lt-euler", 30_110, 4)
+    assert said["benchmark"]["fingerprint"] == TINY.fingerprint
+    assert said["training"]["steps"] == 4
+    assert said["training"]["examples"] == 2, "four slabs of half a slice"
+    assert [v["name"] for v in said["volumes"]] == ["test000.h5", "test001.h5"]
+    model = zoo.load("lt-euler", file=plan.folder(job) / "best.safetensors")
+    again = bench.score(model, TINY.test(), 4)
+    assert [v["psnr"] for v in again] == [v["psnr"] for v in said["volumes"]]
+    stamp = plan.result(job).stat().st_mtime_ns
+    assert bench.run(plan, job)
+    assert plan.result(job).stat().st_mtime_ns == stamp, "what is done is not done again"
+
+
+def test_an_interrupted_training_ends_with_the_same_scores(plan, tmp_path):
+    job, other = Job("lt-euler", 8, 1), replace(plan, out=tmp_path / "runs2", results=tmp_path / "results2")
+    path = other.results / "small" / jobs.RATES_FILE
+    path.parent.mkdir(parents=True)
+    path.write_text(json.dumps({"chosen": RATES}))
+    assert bench.run(plan, job)
+
+    def stop(step, values):
+        if step == 2 and "psnr" in values:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        bench.run(other, job, watch=stop)
+    assert bench.state(other, job) == "2 of 4 steps"
+    assert not bench.run(other, job, budget=0), "no time: nothing done, nothing lost"
+    assert bench.run(other, job)
+    assert read(other, job)["volumes"] == read(plan, job)["volumes"]
+    assert bench.state(other, job) == "done"
+
+
+def test_classical_rows_need_no_training_and_no_rate(plan):
+    (plan.results / "small" / jobs.RATES_FILE).unlink()
+    assert bench.run(plan, Job("zero-filled"))
+    assert read(plan, Job("zero-filled"))["training"] is None
+    with pytest.raises(UsageError, match="bench search"):
+        bench.run(plan, Job("lt-euler"))
+
+
+def test_two_processes_never_share_a_job(plan):
+    folder = plan.folder(Job("lt-euler"))
+    script = f"""
+import sys
+from pathlib import Path
+from reconode.bench import claim
+with claim(Path({str(folder)!r})) as ours:
+    print(ours, flush=True)
+    sys.stdin.readline()
+"""
+    other = subprocess.Popen([sys.executable, "-c", script], stdin=-1, stdout=-1, text=True)
+    assert other.stdout.readline().strip() == "True"
+    assert not bench.run(plan, Job("lt-euler")), "another process is at it"
+    other.kill()
+    other.wait()
+    with bench.claim(folder) as ours:
+        assert ours, "a lock ends with its process"
+    other.stdin.close()
+    other.stdout.close()
+
+
+def test_a_diverged_training_is_a_result(plan, monkeypatch):
+    job = Job("lt-euler")
+    assert bench.run(plan, job)
+    plan.result(job).unlink()
+
+    def diverge(*args, **kwargs):
+        raise TrainingError("step 5: the loss is nan")
+
+    monkeypatch.setattr(bench, "train", diverge)
+    assert bench.run(plan, job)
+    assert read(plan, job)["training"]["finished"] is False
+    assert "nan" in read(plan, job)["training"]["failed"]
+
+
+def test_every_row_sees_as_many_rows(plan):
+    slabs, whole = plan.settings(Job("lt-rk4")), plan.settings(Job("kiki-net"))
+    assert (slabs.rows, whole.rows) == (32, None)
+    assert slabs.steps * slabs.rows == whole.steps * 64
+
+
+@pytest.mark.parametrize(
+    "psnr, rate",
+    [([20, 21, 22], 8e-3), ([20, 21.95, 22], 4e-3), ([21.91, 21.95, 22], 2e-3), ([22, 21, 20], 2e-3)],
+)
+def test_ties_go_to_the_lower_rate(plan, monkeypatch, psnr, rate):
+    def train(settings, folder, **kwargs):
+        found = dict(zip(jobs.RATES, psnr, strict=True))[settings.learning_rate]
+        return type("Progress", (), {"step": settings.steps, "best": found})
+
+    monkeypatch.setattr(bench, "train", train)
+    assert bench.search(plan)
+    assert plan.learning_rate("lt-rk4") == plan.learning_rate("unet") == rate
+
+
+def test_families_are_searched_once():
+    assert {jobs.family(name) for name in jobs.TABLE1 if zoo.find(name).learned} == set(jobs.REPRESENTATIVES)
+    assert all(jobs.family(model) == name for name, model in jobs.REPRESENTATIVES.items())
+    assert jobs.family("lt-rk4-no-attention") == "learned solver"
+    assert jobs.family("ft-euler-wide") == jobs.family("neural-ode") == "fixed solver"
+
+
+def test_jobs_are_all_combinations_once():
+    found = jobs.jobs(["tv", "d5c5", "d5c5"], [4, 8], [0, 1])
+    assert found == [Job(m, a, s) for a, s, m in [(4, 0, "tv"), (4, 0, "d5c5"), (4, 1, "d5c5")]] + [
+        Job(m, a, s) for a, s, m in [(8, 0, "tv"), (8, 0, "d5c5"), (8, 1, "d5c5")]
+    ]
+    assert Job("d5c5", 4, 2, "short").name == "d5c5_4x_seed2_short"
+
+
+def test_shipped_weights_are_found_and_say_what_they_are(plan, tmp_path, monkeypatch):
+    bench.run(plan, Job("lt-euler"))
+    bench.run(plan, Job("lt-euler", seed=1))
+    monkeypatch.setattr(weights, "SHIPPED", tmp_path / "trained")
+    assert [path.name for path in bench.ship(plan, set())] == ["lt-euler_4x.safetensors"]
+    exact = weights.read(plan.folder(Job("lt-euler")) / "best.safetensors")[0]
+    loaded = zoo.load("lt-euler", 4).state_dict()
+    assert all(torch.equal(loaded[key], exact[key]) for key in exact)
+    about = weights.read(weights.shipped("lt-euler", 4))[1]
+    assert about["fingerprint"] == TINY.fingerprint
+    assert "keep" not in about["settings"]
+    bench.ship(plan, {"lt-euler"})
+    half = zoo.load("lt-euler", 4).state_dict()
+    assert all(half[key].dtype == torch.float32 for key in half)
+    assert all(torch.allclose(half[key], exact[key], rtol=1e-3, atol=1e-6) for key in exact)
+
+
+def test_phase_turns_and_magnitudes_stay():
+    volume = in_memory(TINY, 0)
+    turned = transfer.with_phase(volume, 2)
+    before, after = (ifft(v.hybrid, (-1,)) for v in (volume, turned))
+    torch.testing.assert_close(after.abs(), before.abs(), rtol=1e-4, atol=1e-9)
+    strong = before[0, 0].abs() > 0.1 * before.abs().max()
+    turn = (after * before.conj())[0, 0][strong].angle()
+    assert turn.min() < -2
+    assert turn.max() > 2
+
+
+def test_transfer_tests_change_one_thing_each(plan):
+    tests = {test.name: test for test in transfer.tests(TINY, 4, None)}
+    assert {test.group for test in tests.values()} == set(results.GROUPS) - {"real"}
+    quiet, noisy = tests["noise-0"].volumes[0], tests["noise-0.06"].volumes[0]
+    assert (noisy.target - quiet.target).std() > 0.01 * quiet.target.max()
+    assert {"2x", "6x", "8x"} <= set(tests)
+    assert "4x" not in tests
+    assert len(tests["heads"].volumes) == transfer.KNEES
+    assert tests["finer"].volumes[0].width == 108
+
+
+def test_transfer_writes_what_the_schema_wants(plan, monkeypatch):
+    monkeypatch.setattr(transfer, "KNEES", 1)
+    job = Job("zero-filled")
+    assert transfer.run(plan, job, None)
+    said = json.loads(transfer.path(plan, job).read_text())
+    results.check(said)
+    assert not transfer.run(plan, job, None), "once is enough"
+
+
+def test_cost_is_positive(plan):
+    assert bench.cost(plan, Job("lt-euler"), repeats=1) > 0
+
+
+def test_the_command_lists_and_goes_on(plan, monkeypatch, tmp_path):
+    monkeypatch.setitem(sys.modules["reconode.benchmark"].SIZES, "small", TINY)
+    common = ["--size", "small", "--device", "cpu", "--out", str(tmp_path / "runs"), "--steps", "3", "--rows", "32"]
+    common += ["--results", str(plan.results)]
+    runner = CliRunner()
+    listed = runner.invoke(app, ["bench", "run", "--table1", "--list", *common])
+    assert listed.exit_code == 0, listed.output
+    assert listed.stdout.count("not begun") == len(jobs.TABLE1)
+    done = runner.invoke(app, ["bench", "run", "zero-filled", "lt-euler", *common])
+    assert done.exit_code == 0, done.output
+    assert done.stdout.count("done") == 2
+    nothing = runner.invoke(app, ["bench", "run", *common])
+    assert nothing.exit_code != 0
+    unknown = runner.invoke(app, ["bench", "run", "lt-rk5", *common])
+    assert unknown.exit_code == 1
