@@ -12,9 +12,9 @@ from reconode.networks import CHANNELS, to_channels, to_complex
 from reconode.physics import KSPACE, MRIOperator, fft, ifft
 
 
-def plain_cnn(layers: int, channels: int = CHANNELS) -> nn.Sequential:
-    """3 × 3 convolutions with ReLU between, two channels in and out."""
-    widths = [2, *[channels] * (layers - 1), 2]
+def plain_cnn(layers: int, channels: int = CHANNELS, inputs: int = 2) -> nn.Sequential:
+    """3 × 3 convolutions with ReLU between, two channels out."""
+    widths = [inputs, *[channels] * (layers - 1), 2]
     modules: list[nn.Module] = []
     for i, o in pairwise(widths):
         modules += [nn.Conv2d(i, o, kernel_size=3, padding=1), nn.ReLU()]

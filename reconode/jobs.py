@@ -183,6 +183,8 @@ def jobs(models: Sequence[str], accelerations: Sequence[float], seeds: Sequence[
 def family(model: str) -> str:
     """Which search decides for a model."""
     entry = zoo.find(model)
-    if model.startswith(("lt-", "beyond")):
+    if entry.family == "beyond":
+        return "D5C5"  # the same networks
+    if model.startswith("lt-"):
         return "learned solver"
     return entry.title if entry.family == "baseline" else "fixed solver"

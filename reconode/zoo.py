@@ -15,6 +15,7 @@ from typing import Protocol
 from torch import Tensor, nn
 
 from reconode import baselines, classical, weights
+from reconode.beyond import PCFlow
 from reconode.errors import UsageError
 from reconode.gradients import Checkpoint, ContinuousAdjoint
 from reconode.models import AdaptiveSolver, FixedSolver, LearnedSolver, UnsharedSolver
@@ -37,7 +38,7 @@ class Entry:
         title: as tables print it; the paper's name where it is a row of Table 1.
         build: makes the model, untrained.
         summary: one line on what it is.
-        family: "classical", "baseline", "FT", "FA", "LT", "ODE" or "ablation".
+        family: "classical", "baseline", "FT", "FA", "LT", "ODE", "beyond" or "ablation".
     """
 
     title: str
@@ -76,6 +77,9 @@ MODELS: dict[str, Entry] = {
     "lt-rk2": Entry("ReconODE-LT-RK2", lambda: LearnedSolver(2), "learned solver, two stages, attention", "LT"),
     "lt-rk4": Entry("ReconODE-LT-RK4", lambda: LearnedSolver(4), "learned solver, four stages, attention", "LT"),
     "neural-ode": Entry("Neural ODE", lambda: AdaptiveSolver(), "dopri5 and the continuous adjoint", "ODE"),
+    "pc-flow": Entry(
+        "PC-Flow", PCFlow, "beyond the paper: Euler steps, θ(t) in five pieces, fed DC's correction", "beyond"
+    ),
     "lt-rk4-no-attention": Entry(
         "LT-RK4, no attention", lambda: LearnedSolver(4, attention=False), "one number a stage instead", "ablation"
     ),

@@ -58,6 +58,7 @@ def test_titles_are_one_each():
         "FA",
         "FT",
         "LT",
+        "beyond",
         "ODE",
         "ablation",
     }
