@@ -13,7 +13,7 @@ import math
 import platform
 import subprocess
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
@@ -164,12 +164,18 @@ def write_result(plan: Plan, job: Job, model: Model, trained: dict[str, Any] | N
     """Score a model on the test volumes and write the results file."""
     if isinstance(model, nn.Module):
         model = model.to(plan.device)
-    volumes = plan.test()
     if torch.cuda.is_available():
         torch.cuda.reset_peak_memory_stats()
     start = time.perf_counter()
-    scored = score(model, volumes, job.acceleration, device=plan.device)
-    slices = sum(volume.info.slices for volume in volumes)
+    slices = 0
+
+    def counted() -> Iterator[Volume]:
+        nonlocal slices
+        for volume in plan.test():
+            slices += volume.info.slices
+            yield volume
+
+    scored = score(model, counted(), job.acceleration, device=plan.device)
     result = {
         **head(plan, job),
         "training": trained,
@@ -177,7 +183,7 @@ def write_result(plan: Plan, job: Job, model: Model, trained: dict[str, Any] | N
         "seconds_per_slice": (time.perf_counter() - start) / slices,
         "peak_memory_bytes": torch.cuda.max_memory_allocated() if plan.device != "cpu" else None,
     }
-    result["benchmark"] |= {"split": "test", "volumes": len(volumes), "slices": slices}
+    result["benchmark"] |= {"split": "test", "volumes": len(scored), "slices": slices}
     results.write(plan.result(job), result)
 
 
@@ -206,7 +212,7 @@ def head(plan: Plan, job: Job) -> dict[str, Any]:
 
 
 def score(
-    model: Model, volumes: Sequence[Volume], acceleration: float, mask: str = "random", device: str = "cpu"
+    model: Model, volumes: Iterable[Volume], acceleration: float, mask: str = "random", device: str = "cpu"
 ) -> list[dict[str, Any]]:
     """Each volume's name, contrast and scores by fastMRI's convention; its name seeds the mask."""
     scored = []

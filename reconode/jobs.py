@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -129,11 +129,12 @@ class Plan:
         names = ",".join(path.name for path in split(Path(self.data))[1])
         return hashlib.sha256(names.encode()).hexdigest()[:16]
 
-    def test(self) -> list[Volume]:
-        """The test volumes; of real data the validation set, as in the paper."""
+    def test(self) -> Iterator[Volume]:
+        """The test volumes one after the other; of real data the validation set, as in the paper."""
         if self.data == SIMULATED:
-            return self.benchmark.test()
-        return [fastmri.read(path) for path in split(Path(self.data))[1]]
+            yield from self.benchmark.test()
+        else:  # fastMRI's do not fit into memory together
+            yield from map(fastmri.read, split(Path(self.data))[1])
 
     def learning_rate(self, model: str) -> float:
         """What the search found for the model's family.

@@ -220,3 +220,19 @@ def test_the_command_lists_and_goes_on(plan, monkeypatch, tmp_path):
     assert nothing.exit_code != 0
     unknown = runner.invoke(app, ["bench", "run", "lt-rk5", *common])
     assert unknown.exit_code == 1
+
+
+def test_a_folder_of_volumes_goes_the_same_way(plan, make_volume):
+    for split, count in (("singlecoil_train", 2), ("singlecoil_val", 2)):
+        for n in range(count):
+            path = make_volume(f"mri/{split}/f{n}.h5", slices=2, seed=n, rows=64, columns=48, recon=(32, 32))
+    real = replace(plan, data=str(path.parents[1]), rows=None, batch_size=2, steps=2)
+    (plan.results / "fastmri").mkdir()
+    (plan.results / "fastmri" / jobs.RATES_FILE).write_text(json.dumps({"chosen": RATES}))
+    for job in (Job("zero-filled"), Job("lt-euler")):
+        assert bench.run(real, job)
+        said = read(real, job)
+        assert said["benchmark"]["name"] == "fastmri"
+        assert [v["name"] for v in said["volumes"]] == ["f0.h5", "f1.h5"]
+        assert said["benchmark"]["slices"] == 4
+    assert "data" not in said["training"]["settings"], "a folder's path is nobody's business"
