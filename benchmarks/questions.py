@@ -1,7 +1,8 @@
 """The book's questions that trained weights answer, in minutes on a CPU.
 
-How wrong are the continuous adjoint's gradients? What is a solver worth once the network is trained? Writes
-results/small/gradients.json and results/small/steps.json.
+How wrong are the continuous adjoint's gradients? Is FA by the discrete adjoint FT? What is a solver worth once the
+network is trained? Writes gradients.json, copies.json and steps.json into
+results/small/.
 
     python benchmarks/questions.py gradients steps
 """
@@ -10,6 +11,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -18,17 +20,20 @@ import torch
 from _common import machine
 from torch import Tensor
 
-from reconode import bench, benchmark, sources, zoo
+from reconode import bench, benchmark, sources, weights, zoo
 from reconode.data import slab
 from reconode.files import write_whole
 from reconode.gradients import Backprop, Checkpoint, ContinuousAdjoint
+from reconode.jobs import Job, Plan
 from reconode.models import AdaptiveSolver, FixedSolver
+from reconode.runs import LAST
 from reconode.solvers import EULER, HEUN, MIDPOINT, RK4, Tableau
-from reconode.train import loss
+from reconode.train import loss, train
 
 TABLEAUS: dict[str, Tableau] = {"euler": EULER, "midpoint": MIDPOINT, "rk2": HEUN, "rk4": RK4}
 STEPS = (1, 2, 3, 4, 5, 6, 8, 10, 15, 20)
 TOLERANCES = (1e-1, 3e-2, 1e-2, 3e-3, 1e-3, 1e-4)
+COPY_STEPS = 100
 KNEES = 10
 """Test volumes for the sweep over solvers."""
 
@@ -64,6 +69,20 @@ def gradients() -> dict[str, Any]:
                     }
                 )
     return {"model": "ft-euler", "slices": len(y), "precision": "float64", "rows": rows, "machine": machine()}
+
+
+def copies() -> dict[str, Any]:
+    """FT-Euler, and FA-Euler by the discrete adjoint, trained from the same seed: how far their weights part."""
+    plan = Plan(benchmark.find("small"), Path("runs"), Path(), COPY_STEPS, batch_size=1, rows=48)
+    ended = []
+    for name in ("ft-euler", "fa-euler"):
+        with tempfile.TemporaryDirectory() as folder:
+            progress = train(plan.with_rate(Job(name), 4e-3), folder, device="cpu")
+            tensors, _ = weights.read(Path(folder) / LAST)
+            ended.append((progress.best, {k: v for k, v in tensors.items() if k.startswith("model.")}))
+    (psnr_ft, ft), (psnr_fa, fa) = ended
+    apart = max(float((ft[key] - fa[key]).abs().max()) for key in ft)
+    return {"steps": COPY_STEPS, "largest_weight_difference": apart, "psnr": {"ft-euler": psnr_ft, "fa-euler": psnr_fa}}
 
 
 def steps() -> dict[str, Any]:
@@ -106,7 +125,7 @@ class Counter(torch.nn.Module):
         return self.f(t, x)  # type: ignore[no-any-return]
 
 
-QUESTIONS: dict[str, Callable[[], dict[str, Any]]] = {"gradients": gradients, "steps": steps}
+QUESTIONS: dict[str, Callable[[], dict[str, Any]]] = {"gradients": gradients, "copies": copies, "steps": steps}
 
 
 def main() -> None:
