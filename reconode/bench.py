@@ -67,7 +67,7 @@ def run(
         except TrainingError as error:
             if not (folder / BEST).exists():
                 raise
-            failed = str(error)
+            failed = str(error).split(";")[0]  # not the path and the advice after it
         model = zoo.load(job.model, job.acceleration, file=folder / BEST)
         write_result(plan, job, model, training(plan, job, failed))
         return True
