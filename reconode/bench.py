@@ -13,7 +13,7 @@ import math
 import platform
 import subprocess
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
@@ -80,7 +80,7 @@ def search(plan: Plan, budget: float = math.inf) -> bool:
     """
     until = time.monotonic() + budget
     tried = [(name, model, rate) for name, model in REPRESENTATIVES.items() for rate in RATES]
-    found: dict[str, dict[str, float]] = {}
+    found: dict[str, dict[str, float | None]] = {}
     for name, model, rate in tried:
         folder = plan.out / "search" / f"{model}_{rate:g}"
         settings = plan.with_rate(Job(model), rate)
@@ -88,15 +88,16 @@ def search(plan: Plan, budget: float = math.inf) -> bool:
             if ours:
                 resume = (folder / LAST).exists()
                 left = until - time.monotonic()
-                progress = train(settings, folder, budget=left, resume=resume, device=plan.processor)
+                try:
+                    progress = train(settings, folder, budget=left, resume=resume, device=plan.processor)
+                except TrainingError:  # diverged: tried, and out
+                    found.setdefault(name, {})[f"{rate:g}"] = None
+                    continue
                 if progress.step == settings.steps:
                     found.setdefault(name, {})[f"{rate:g}"] = progress.best
     if sum(map(len, found.values())) < len(tried):
         return False
-    chosen = {
-        name: min(float(rate) for rate, psnr in scores.items() if psnr > max(scores.values()) - TIE)
-        for name, scores in found.items()
-    }
+    chosen = {name: lowest_tied(scores) for name, scores in found.items()}
     said = {
         "steps": plan.steps,
         "batch_size": plan.batch_size,
@@ -107,6 +108,14 @@ def search(plan: Plan, budget: float = math.inf) -> bool:
     }
     write_whole(plan.results / plan.name / RATES_FILE, json.dumps(said, indent=1) + "\n")
     return True
+
+
+def lowest_tied(scores: Mapping[str, float | None]) -> float:
+    """The lowest rate whose score is tied with the best; where all diverged, the lowest."""
+    kept = {float(rate): psnr for rate, psnr in scores.items() if psnr is not None}
+    if not kept:
+        return min(map(float, scores))
+    return min(rate for rate, psnr in kept.items() if psnr > max(kept.values()) - TIE)
 
 
 def state(plan: Plan, job: Job) -> str:

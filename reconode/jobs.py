@@ -24,8 +24,9 @@ REPRESENTATIVES = {
     "D5C5": "d5c5",
     "fixed solver": "ft-euler",
     "learned solver": "lt-rk2",
+    "continuous adjoint": "fa-euler-continuous",
 }
-"""Whose search decides for a family; FA and the neural ODE train the same f as FT."""
+"""Whose search decides for a family; wrong gradients want a rate of their own."""
 
 
 @dataclass(frozen=True)
@@ -184,6 +185,8 @@ def jobs(models: Sequence[str], accelerations: Sequence[float], seeds: Sequence[
 def family(model: str) -> str:
     """Which search decides for a model."""
     entry = zoo.find(model)
+    if model == "neural-ode" or model.endswith("-continuous"):
+        return "continuous adjoint"
     if entry.family == "beyond":
         return "D5C5"  # the same networks
     if model.startswith("lt-"):

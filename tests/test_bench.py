@@ -21,6 +21,7 @@ from reconode.train import TrainingError
 
 TINY = Benchmark("small", (64, 72), volumes=2, slices=1, validation=2)
 RATES = {"D5C5": 4e-3, "U-Net": 4e-3, "KIKI-Net": 4e-3, "fixed solver": 4e-3, "learned solver": 4e-3}
+RATES["continuous adjoint"] = 4e-3
 
 
 @pytest.fixture
@@ -142,7 +143,13 @@ def test_families_are_searched_once():
     assert {jobs.family(name) for name in jobs.TABLE1 if zoo.find(name).learned} == set(jobs.REPRESENTATIVES)
     assert all(jobs.family(model) == name for name, model in jobs.REPRESENTATIVES.items())
     assert jobs.family("lt-rk4-no-attention") == "learned solver"
-    assert jobs.family("ft-euler-wide") == jobs.family("neural-ode") == "fixed solver"
+    assert jobs.family("ft-euler-wide") == jobs.family("fa-rk2-anode") == "fixed solver"
+    assert jobs.family("fa-rk4-continuous") == jobs.family("neural-ode") == "continuous adjoint"
+
+
+def test_a_rate_that_diverges_is_out():
+    assert bench.lowest_tied({"0.002": 20.0, "0.004": None, "0.008": None}) == 2e-3
+    assert bench.lowest_tied({"0.002": None, "0.004": None}) == 2e-3
 
 
 def test_jobs_are_all_combinations_once():
