@@ -27,6 +27,7 @@ from reconode.console import (
     run_batch,
 )
 from reconode.errors import DataError, OutputError, UsageError
+from reconode.table_command import print_table
 from reconode.train_command import JsonOption, MaskKind, train
 
 app = typer.Typer(
@@ -300,6 +301,9 @@ def evaluate(
 
 
 app.command(epilog="Example:  reconode train lt-rk4 --acceleration 4 --data simulated --steps 50")(train)
+
+
+app.command("table", epilog="Example:  reconode table compare lt-rk4 d5c5 --format markdown")(print_table)
 
 
 app.add_typer(bench, name="bench")

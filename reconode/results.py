@@ -137,6 +137,11 @@ class Head:
         """The table's row it belongs to; its seeds share it."""
         return self.model, self.variant
 
+    @property
+    def row_name(self) -> str:
+        """The row in a word: the model, followed by ``_variant`` where there is one."""
+        return "_".join(filter(None, self.row))
+
 
 @dataclass(frozen=True)
 class Result(Head):
@@ -145,12 +150,14 @@ class Result(Head):
     Attributes:
         training: None for a classical method.
         volumes: one entry for each.
+        slices: of all volumes.
         seconds_per_slice: of reconstruction.
         peak_memory_bytes: on the GPU; None on a CPU.
     """
 
     training: Training | None
     volumes: tuple[Scored, ...]
+    slices: int
     seconds_per_slice: float
     peak_memory_bytes: int | None
 
@@ -194,7 +201,11 @@ def write(path: PathLike, result: Mapping[str, Any]) -> None:
         OutputError: when the file cannot be written.
     """
     check(result, path)
-    write_whole(path, json.dumps(result, indent=1, ensure_ascii=False, allow_nan=False) + "\n")
+    try:
+        text = json.dumps(result, indent=1, ensure_ascii=False, allow_nan=False)
+    except (TypeError, ValueError) as error:
+        raise DataError(f"{path}: a result must hold what JSON can say: {error}") from error
+    write_whole(path, text + "\n")
 
 
 def read(path: PathLike) -> Result:
@@ -211,6 +222,7 @@ def read(path: PathLike) -> Result:
         **_head(content),
         training=None if training is None else _training(training),
         volumes=_scored(content["volumes"]),
+        slices=content["benchmark"]["slices"],
         seconds_per_slice=float(content["seconds_per_slice"]),
         peak_memory_bytes=content["peak_memory_bytes"],
     )

@@ -193,8 +193,8 @@ def _points(*names: str) -> Kind:
     return Kind(f"a list of [{', '.join(names)}]", fits)
 
 
-TEXT = Kind("a text", lambda v: isinstance(v, str))
-SAID = Kind("a text that is not empty", lambda v: isinstance(v, str) and v.strip() != "")
+TEXT = Kind("a line of text", lambda v: isinstance(v, str) and v.isprintable())
+SAID = Kind("a line of text that is not empty", lambda v: isinstance(v, str) and v.isprintable() and v.strip() != "")
 FLAG = Kind("true or false", lambda v: isinstance(v, bool))
 WHOLE = Kind("a whole number, 0 or more", _is_whole)
 COUNT = Kind("a whole number, 1 or more", lambda v: _is_whole(v, 1))

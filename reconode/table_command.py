@@ -1,0 +1,163 @@
+"""The command ``reconode table``: the experiment's tables from its results files."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.text import Text
+
+from reconode.console import answer, make_table
+from reconode.errors import DataError, UsageError
+
+if TYPE_CHECKING:
+    from reconode.results import Head
+    from reconode.typeset import Table
+
+
+class Which(StrEnum):
+    """The tables there are."""
+
+    table1 = "table1"
+    transfer = "transfer"
+    ablations = "ablations"
+    compare = "compare"
+
+
+class Format(StrEnum):
+    """How a table is written."""
+
+    text = "text"
+    markdown = "markdown"
+    latex = "latex"
+    csv = "csv"
+
+
+def print_table(
+    which: Annotated[Which, typer.Argument(help="Which table.")] = Which.table1,
+    names: Annotated[
+        list[str] | None, typer.Argument(help="compare: two models, or two results files. ablations: rows to show.")
+    ] = None,
+    benchmark: Annotated[str | None, typer.Option(help="Whose.", show_default="the only one there is")] = None,
+    results: Annotated[Path, typer.Option(help="Folder of the results files.")] = Path("results"),
+    format_: Annotated[Format, typer.Option("--format", help="How it is written.")] = Format.text,
+    acceleration: Annotated[
+        list[float] | None, typer.Option(min=1, help="Repeat for several.", show_default="all that were run")
+    ] = None,
+    baseline: Annotated[str, typer.Option(help="ablations: what all are compared with.")] = "lt-rk4",
+    group: Annotated[list[str] | None, typer.Option(help="transfer: groups of tests.", show_default="all")] = None,
+) -> None:
+    """Print Table 1 beside the paper's, the ablations, the transfer tests, or one model against another."""
+    rows = list(names or [])
+    if which is Which.compare and len(rows) != 2:
+        raise UsageError(f"compare needs two models, or two results files, not {len(rows)}: reconode table compare A B")
+    if rows and which in (Which.table1, Which.transfer):
+        raise UsageError(f"table {which.value} takes no names, but {' '.join(rows)} came")
+    given = sum(Path(name).is_file() for name in rows) if which is Which.compare else 0
+    if given == 1:
+        raise UsageError(f"compare needs two models, or two results files, not one of each: {' '.join(rows)}")
+    if given:
+        made = [_compare_files(*map(Path, rows))]
+    else:
+        folder, narrow = find_folder(results, benchmark), format_ is Format.text
+        made = _make(which, folder, rows, acceleration or [], baseline, group or [], narrow)
+    for number, one in enumerate(made):
+        if number:
+            sys.stdout.write("\n")
+        _write(one, format_)
+
+
+def find_folder(results: Path, benchmark: str | None) -> Path:
+    """The folder of a benchmark's results; the only one there is when none is named.
+
+    Raises:
+        DataError: when there are no results.
+        UsageError: when there are several and none is named, or none of that name.
+    """
+    from reconode.results import files
+
+    there = [folder for folder in sorted(results.glob("*")) if folder.is_dir() and files(folder)]
+    if not there:
+        raise DataError(
+            f"{results}: no results files there; run this in a clone of the repository, whose results/ has them, "
+            "give --results FOLDER, or make some with `reconode bench run`"
+        )
+    names = ", ".join(folder.name for folder in there)
+    if benchmark is not None:
+        chosen = [folder for folder in there if folder.name == benchmark]
+        if not chosen:
+            raise UsageError(f"--benchmark {benchmark}: {results} has results of {names} only")
+        return chosen[0]
+    if len(there) > 1:
+        raise UsageError(f"{results} has results of {names}, which never stand in one table: choose with --benchmark")
+    return there[0]
+
+
+def _make(
+    which: Which,
+    folder: Path,
+    names: Sequence[str],
+    accelerations: Sequence[float],
+    baseline: str,
+    groups: Sequence[str],
+    narrow: bool,
+) -> list[Table]:
+    """The tables that were asked for; without accelerations, those that were run. Narrow tables are of one each."""
+    from reconode import results, tables
+
+    if which is Which.transfer:
+        tested = results.read_all_transfer(folder)
+        if not tested:
+            raise DataError(f"{folder / results.TRANSFER}: no transfer results there; run `reconode bench transfer`")
+        there = {(t.group, r.acceleration) for r in tested for t in r.tests}
+        pairs = [(g, a) for a in accelerations or _accelerations(tested) for g in groups or results.GROUPS]
+        return [tables.transfer_table(tested, *pair) for pair in pairs if groups or pair in there]
+    runs = results.read_all(folder)
+    if which is Which.table1:
+        shown = accelerations or _accelerations(runs)
+        columns = [[a] for a in shown] if narrow else [shown]
+        return [tables.table1(runs, folder.name, some) for some in columns]
+    if which is Which.ablations:
+        changed = [r for r in runs if r.model in names or (not names and tables.is_ablation(r))]
+        if not changed:
+            what = " or ".join(names) or "an ablation"
+            raise DataError(f"{folder}: no run of {what} there yet; `reconode bench run --ablations` makes them")
+        chosen = accelerations or _accelerations(changed)
+        return [tables.ablation_table(runs, baseline, a, names) for a in chosen]
+    chosen = accelerations or _accelerations(runs, names)
+    return [tables.compare_table(*(tables.find_row(runs, name, a) for name in names)) for a in chosen]
+
+
+def _accelerations(runs: Sequence[Head], names: Sequence[str] = ()) -> list[float]:
+    """Those at which all of the named rows were run; the lowest of all when there is none, for the error to name."""
+    found = {r.acceleration for r in runs}
+    shared = found.intersection(*({r.acceleration for r in runs if r.row_name == name} for name in names))
+    return sorted(shared or {min(found)})
+
+
+def _compare_files(a: Path, b: Path) -> Table:
+    from reconode import results, tables
+    from reconode.statistics import make_row
+
+    return tables.compare_table(make_row([results.read(a)]), make_row([results.read(b)]))
+
+
+def _write(made: Table, how: Format) -> None:
+    if how is not Format.text:
+        sys.stdout.write({"markdown": made.markdown, "latex": made.latex, "csv": made.csv}[how.value]())
+        return
+    answer.print(Text(made.caption, style="bold"), soft_wrap=False)
+    answer.print()
+    shown = make_table(*(heading.replace(", ", ",\n") for heading in made.header))
+    for column in shown.columns[1:]:
+        column.justify = "right"
+    for row in made.rows:
+        shown.add_row(*map(Text, row))
+    answer.print(shown)
+    answer.print()
+    for note in made.notes:
+        answer.print(Text(note, style="dim"), soft_wrap=False)

@@ -1,0 +1,355 @@
+"""The tables, the command that prints them, their colors and figures, all on made-up results."""
+
+from __future__ import annotations
+
+import colorsys
+import csv
+import io
+import itertools
+import re
+
+import numpy as np
+import pytest
+from test_results import made_up_run, made_up_transfer, save
+from typer.testing import CliRunner
+
+from reconode import paper, results, statistics, tables, zoo
+from reconode.cli import app
+from reconode.errors import DataError
+from reconode.jobs import TABLE1
+from reconode.teach import colors, result_figures
+from reconode.typeset import Table
+
+
+def run(*arguments, status=0):
+    result = CliRunner().invoke(app, ["table", *map(str, arguments)])
+    assert result.exit_code == status, result.output + result.stderr
+    return result
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """Results of some rows: LT-RK4 with three seeds, KIKI-Net unfinished, U-Net on more examples, one row at 8x."""
+    runs = [
+        made_up_run("zero-filled", level=21),
+        made_up_run("unet", level=23),
+        made_up_run("kiki-net", level=24),
+        made_up_run("fa-euler", level=24.5),
+        made_up_run("fa-rk4-continuous", level=24.4),
+        *(made_up_run("lt-rk4", seed, level=25 + seed / 10) for seed in range(3)),
+        made_up_run("lt-rk4", variant="short", level=24),
+        made_up_run("lt-rk4-no-attention", level=24.8),
+        made_up_run("pc-flow", level=26),
+        made_up_run("lt-rk4", acceleration=8.0, level=22),
+    ]
+    runs[1]["training"]["examples"] = 4000
+    runs[2]["training"] |= {"finished": False, "steps": 300, "examples": 300, "failed": "the loss is NaN"}
+    for moved in (made_up_transfer("zero-filled"), made_up_transfer("tv", gain=1.5), made_up_transfer("d5c5", gain=-1)):
+        save(tmp_path / "made-up", moved)
+    save(tmp_path / "made-up", made_up_transfer("lt-rk4", 0, 2.0), made_up_transfer("lt-rk4", 1, 3.0))
+    return save(tmp_path / "made-up", *runs)
+
+
+def column(table, heading):
+    at = table.header.index(heading)
+    return {row[0]: row[at] for row in table.rows}
+
+
+class TestPaper:
+    def test_table_1_as_printed(self):
+        assert len(paper.TABLE1) == 12 and set(paper.TABLE1) < set(zoo.MODELS)
+        assert paper.printed("lt-rk4", "psnr", 4) == "32.39" and paper.printed("lt-rk4", "ssim", 8) == "0.6617"
+        assert paper.printed("fa-rk2", "psnr", 8) == "28.50"
+        assert paper.printed("fa-rk2-continuous", "psnr", 8) == "28.50"
+        assert paper.printed("neural-ode", "ssim", 4) == "0.687" and paper.printed("neural-ode", "psnr", 4) == ""
+        assert paper.printed("tv", "psnr", 4) == "" and paper.printed("lt-rk4", "psnr", 6) == ""
+
+    def test_parameters_as_printed(self):
+        """What the paper prints is our count, rounded to its two digits."""
+        for name, row in paper.TABLE1.items():
+            assert f"{zoo.MODELS[name].parameters / 1e6:.2f}M" == row.parameters
+
+    def test_differences_that_the_text_states(self):
+        """Sums over the table against typing slips: LT-RK4 leads each column, and FA is below FT in each."""
+        for metric, acceleration in itertools.product(("psnr", "ssim"), (4, 8)):
+            score = {name: paper.score(name, metric, acceleration) for name in paper.TABLE1}
+            assert max(score, key=score.__getitem__) == "lt-rk4"
+            for solver in ("euler", "rk2", "rk4"):
+                assert score[f"fa-{solver}"] < score[f"ft-{solver}"] < score[f"lt-{solver}"]
+
+
+class TestTable1:
+    def test_rows_in_the_papers_order(self, folder):
+        table = tables.table1(results.read_all(folder), "made-up", [4.0, 8.0])
+        assert [row[0] for row in table.rows] == [
+            "Zero-filled",
+            "Total variation",
+            "Wavelet",
+            "U-Net",
+            "KIKI-Net",
+            "D5C5",
+            "ReconODE-FA-Euler",
+            "ReconODE-FA-RK2",
+            "FA-RK4, continuous",
+            *(f"ReconODE-{how}-{solver}" for how in ("FT", "LT") for solver in ("Euler", "RK2", "RK4")),
+            "Neural ODE",
+            "PC-Flow",
+        ]
+
+    def test_numbers_come_from_the_files(self, folder):
+        runs = results.read_all(folder)
+        table = tables.table1(runs, "made-up", [4.0, 8.0])
+        ours = column(table, "PSNR 4×")
+        mean = np.mean([v.psnr for r in runs if r.row == ("lt-rk4", "") and r.acceleration == 4 for v in r.volumes])
+        assert re.fullmatch(rf"{mean:.2f} \[\d\d\.\d\d, \d\d\.\d\d\]", ours["ReconODE-LT-RK4"])
+        assert ours["D5C5"] == "not run" and column(table, "PSNR 4×, paper")["D5C5"] == "32.11"
+        assert column(table, "PSNR 8×")["U-Net"] == "not run"
+        assert column(table, "SSIM 8×, paper")["ReconODE-LT-RK4"] == "0.6617"
+        assert column(table, "SSIM 4×, paper")["FA-RK4, continuous"] == "0.7027"
+        assert column(table, "parameters")["D5C5"] == "144,650"
+        assert re.fullmatch(r"3 \(±0\.\d\d dB\) / 1", column(table, "seeds 4× / 8×")["ReconODE-LT-RK4"])
+        assert column(table, "seeds 4× / 8×")["Zero-filled"] == "– / –"
+
+    def test_what_could_mislead_is_said(self, folder):
+        table = tables.table1(results.read_all(folder), "made-up", [4.0])
+        assert column(table, "PSNR 4×")["KIKI-Net"].endswith("†")
+        assert not column(table, "PSNR 4×")["U-Net"].endswith("†")
+        notes = "\n".join(table.notes)
+        assert "Each network saw 1,000 slabs of 48 rows, except U-Net at 4×: 4,000 slabs of 48 rows." in notes
+        assert "KIKI-Net at 4× after 300 slabs of 48 rows, step 300 of 1,000 (the loss is NaN)." in notes
+        assert "ReconODE-FA-Euler: discrete adjoint, the same gradients as FT's" in notes
+        assert "FA-RK4, continuous: continuous adjoint" in notes
+        assert "compare the order of the rows, not the numbers" in notes
+        assert "no machine (1 thread, torch 0.0)" in notes
+        for said in ("made-up", "00000000deadbeef", "96 × 112", "12 test volumes", "24 slices", "random masks"):
+            assert said in table.caption
+
+    def test_every_row_of_the_queue_has_a_line(self, tmp_path):
+        save(tmp_path, *map(made_up_run, TABLE1))
+        table = tables.table1(results.read_all(tmp_path), "made-up", [4.0])
+        assert len(table.rows) == len(TABLE1) and not any("not run" in row for row in table.rows)
+
+    def test_benchmarks_are_never_mixed(self, folder):
+        runs = results.read_all(folder)
+        with pytest.raises(DataError, match="this table is of small"):
+            tables.table1(runs, "small", [4.0])
+        other = made_up_run("tv")
+        other["benchmark"]["fingerprint"] = "1" * 16
+        save(folder, other)
+        with pytest.raises(DataError, match=r"tv_4x_seed0\.json is of benchmark made-up .*1111111111111111"):
+            tables.table1(results.read_all(folder), "made-up", [4.0])
+
+
+class TestOtherTables:
+    def test_ablations_are_paired_with_the_baseline(self, folder):
+        runs = results.read_all(folder)
+        table = tables.ablation_table(runs)
+        assert [row[0] for row in table.rows] == [
+            "ReconODE-LT-RK4",
+            "PC-Flow",
+            "ReconODE-LT-RK4 (short)",
+            "LT-RK4, no attention",
+        ]
+        pair = (tables.find_row(runs, name, 4.0) for name in ("lt-rk4-no-attention", "lt-rk4"))
+        c = statistics.compare(*pair)
+        cell = column(table, "Δ PSNR")["LT-RK4, no attention"]
+        low, mean, high = c.difference.low, c.difference.mean, c.difference.high
+        assert cell == f"{mean:+.2f} [{low:+.2f}, {high:+.2f}]".replace("-", "−")
+        assert column(table, "higher PSNR")["PC-Flow"] == "12/12"
+        assert column(table, "Δ PSNR")["ReconODE-LT-RK4"] == "–"
+        assert "Not corrected for the 6 comparisons" in "\n".join(table.notes)
+        assert [row[0] for row in tables.ablation_table(runs, "unet", models=["kiki-net"]).rows] == [
+            "U-Net",
+            "KIKI-Net",
+        ]
+
+    def test_no_baseline_is_said(self, folder):
+        with pytest.raises(DataError, match=r"no run of d5c5 at 4x"):
+            tables.ablation_table(results.read_all(folder), "d5c5")
+
+    def test_transfer(self, folder):
+        moved = results.read_all_transfer(folder)
+        table = tables.transfer_table(moved, "noise")
+        assert table.header == ("model", "noise 1 % (2 volumes)", "seeds")
+        assert table.rows == (
+            ("Zero-filled", "21.00 / 0.500", "–"),
+            ("Total variation", "22.50 / 0.500", "–"),
+            ("D5C5", "20.00‡ / 0.500", "1"),
+            ("ReconODE-LT-RK4", "23.50 / 0.500", "2"),
+        )
+        assert any("below zero-filled" in note for note in table.notes)
+        with pytest.raises(DataError, match="group phase at 4x"):
+            tables.transfer_table(moved, "phase")
+
+    def test_transfer_of_other_volumes_is_refused(self, folder):
+        moved = made_up_transfer("unet")
+        moved["tests"][0]["volumes"][0]["name"] = "other.h5"
+        save(folder, moved)
+        with pytest.raises(DataError, match="other volumes"):
+            tables.transfer_table(results.read_all_transfer(folder), "real")
+
+
+NASTY = Table(
+    "50 % of a_b & c", ("model", "p | q"), (("A*B", "−1 [2, 3]†"), ("[x] {y} #1 $2 ~ ^ \\", "×")), ("a <b> ± 1 %.",)
+)
+
+
+class TestTypeset:
+    def test_markdown(self):
+        caption, table, note = NASTY.markdown().strip().split("\n\n")
+        assert caption == "50 % of a\\_b & c" and note == "a \\<b> ± 1 %."
+        lines = table.splitlines()
+        assert len({len(line) for line in lines}) == 1, "columns that line up"
+        assert re.fullmatch(r"\| -+ \| -+: \|", lines[1])
+        assert "p \\| q" in lines[0] and "A\\*B" in lines[2]
+
+    def test_latex(self):
+        text = NASTY.latex()
+        assert text.isascii()
+        assert r"\caption{50 \% of a\_b \& c}" in text and r"A*B & $-$1 {[}2, 3]\textdagger{} \\" in text
+        assert r"{[}x] \{y\} \#1 \$2 \textasciitilde{} \textasciicircum{} \textbackslash{} & $\times$ \\" in text
+        for rule in ("toprule", "midrule", "bottomrule", "begin{tabular}{lr}", "end{table}"):
+            assert f"\\{rule}" in text
+
+    def test_csv(self):
+        header, first, second, *comments = csv.reader(io.StringIO(NASTY.csv()))
+        assert header == ["model", "p | q"] and first == ["A*B", "-1 [2, 3]*"] and second[1] == "x"
+        assert all(len(line) == 1 and line[0].startswith("# ") for line in comments)
+
+    def test_all_tables_in_all_formats(self, folder):
+        runs = results.read_all(folder)
+        for table in (
+            tables.table1(runs, "made-up", [4.0, 8.0]),
+            tables.ablation_table(runs),
+            tables.transfer_table(results.read_all_transfer(folder), "real"),
+        ):
+            assert table.latex().isascii() and table.csv().isascii()
+            assert table.markdown().count("\n| ") == len(table.rows) + 2
+            assert len(set(table.header)) == len(table.header)
+
+
+class TestCommand:
+    def test_table1_is_what_comes_by_default(self, folder):
+        said = run("--results", folder.parent).stdout
+        assert said.count("Table 1: benchmark made-up") == 2 and "PC-Flow" in said and "[2" in said
+        once = run("table1", "--results", folder.parent, "--acceleration", 4).stdout
+        assert once.count("Table 1: benchmark") == 1 and "8×" not in once
+
+    @pytest.mark.parametrize("format_, begins", [("markdown", "Table 1:"), ("latex", "% needs"), ("csv", "model,")])
+    def test_formats(self, folder, format_, begins):
+        said = run("--results", folder.parent, "--format", format_).stdout
+        assert said.startswith(begins) and "PC-Flow" in said and "\x1b" not in said
+
+    def test_other_tables(self, folder):
+        assert "LT-RK4, no attention" in run("ablations", "--results", folder.parent).stdout
+        said = run("transfer", "--results", folder.parent, "--format", "markdown").stdout
+        assert "Transfer, real" in said and "Transfer, noise" in said
+        assert "Transfer, real" not in run("transfer", "--results", folder.parent, "--group", "noise").stdout
+        said = run("compare", "lt-rk4_short", "lt-rk4", "--results", folder.parent, "--format", "csv").stdout
+        assert said.startswith("score,ReconODE-LT-RK4 (short),ReconODE-LT-RK4,difference")
+        files = [folder / f"{name}_4x_seed0.json" for name in ("unet", "kiki-net")]
+        assert "U-Net against KIKI-Net at 4×" in run("compare", *files).stdout
+
+    def test_several_benchmarks_are_asked_for(self, folder):
+        save(folder.parent / "other", made_up_run())
+        assert "choose with --benchmark" in run("--results", folder.parent, status=1).stderr
+        assert "PC-Flow" in run("--results", folder.parent, "--benchmark", "made-up").stdout
+        said = run("--results", folder.parent, "--benchmark", "full", status=1).stderr
+        assert "made-up, other only" in " ".join(said.split())
+
+    @pytest.mark.parametrize(
+        "arguments, message",
+        [
+            (["--results", "nowhere"], "no results files there"),
+            (["compare", "lt-rk4"], "compare needs two"),
+            (["table1", "lt-rk4"], "takes no names"),
+            (["compare", "lt-rk4", "lt-rk5", "--results", "{}"], "did you mean"),
+            (["compare", "lt-rk4", "tv", "--results", "{}"], "no run of tv"),
+            (["compare", "kiki-net", "lt-rk4", "--acceleration", "8", "--results", "{}"], "there are runs at 4x"),
+            (["transfer", "--group", "noises", "--results", "{}"], "unknown group"),
+            (["ablations", "--acceleration", "6", "--results", "{}"], "no run of lt-rk4 at 6x"),
+            (["ablations", "unet-wide", "--results", "{}"], "no run of unet-wide"),
+        ],
+    )
+    def test_errors_are_one_sentence(self, folder, arguments, message):
+        said = run(*(a.format(folder.parent) for a in arguments), status=1).stderr
+        assert message in " ".join(said.split()) and "Traceback" not in said
+
+
+def luminance(color):
+    """Relative luminance by WCAG 2."""
+    channels = [int(color[i : i + 2], 16) / 255 for i in (1, 3, 5)]
+    linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in channels]
+    return float(np.dot(linear, [0.2126, 0.7152, 0.0722]))
+
+
+class TestColors:
+    def test_every_model_has_a_look_of_its_own(self):
+        looks = {name: colors.style(name) for name in zoo.MODELS if not name.endswith("-continuous")}
+        assert colors.OTHER not in looks.values(), "a model of the zoo has no style"
+        for (a, one), (b, other) in itertools.combinations(looks.items(), 2):
+            assert (one.line, one.marker) != (other.line, other.marker), f"{a} and {b} differ by color alone"
+        assert colors.style("fa-rk2-continuous") == colors.style("fa-rk2")
+        assert colors.style("of next year") == colors.OTHER
+
+    def test_readable_on_white_and_on_dark(self):
+        """3 : 1, WCAG's minimum for graphics, against white; nearly so against a page of #181818."""
+        dark = luminance("#181818")
+        for name, look in {**colors.STYLES, **colors.SOLVERS}.items():
+            light = luminance(look.color)
+            assert 1.05 / (light + 0.05) > 2.9 and (light + 0.05) / (dark + 0.05) > 2.9, name
+
+    def test_families_differ_in_hue(self):
+        def hue(name):
+            return colorsys.rgb_to_hls(*(int(colors.style(name).color[i : i + 2], 16) / 255 for i in (1, 3, 5)))[0]
+
+        for a, b in itertools.combinations(("fa-rk4", "ft-rk4", "lt-rk4", "d5c5"), 2):
+            assert min(abs(hue(a) - hue(b)), 1 - abs(hue(a) - hue(b))) > 0.1
+
+
+class TestFigures:
+    def test_psnr_against_parameters(self, folder):
+        figure = result_figures.psnr_against_parameters(results.read_all(folder))
+        legend = [text.get_text() for text in figure.legends[0].get_texts()]
+        assert "PC-Flow" in legend and "ReconODE-LT-RK4 (short)" not in legend and "Zero-filled" not in legend
+        assert figure._repr_png_().startswith(b"\x89PNG")
+
+    @pytest.mark.parametrize("what", ["psnr", "loss"])
+    def test_training_curves(self, folder, what):
+        runs = results.read_all(folder)
+        figure = result_figures.training_curves(runs, ["lt-rk4", "kiki-net"], what=what)
+        lines = [line for line in figure.axes[0].get_lines() if line.get_color() == colors.style("lt-rk4").color]
+        assert len(lines) == 4, "three seeds and a variant"
+        found = next(r for r in runs if r.model == "lt-rk4").training
+        points = found.validation if what == "psnr" else found.curve
+        assert [tuple(p) for p in lines[0].get_xydata()] == [p[:2] for p in points]
+        assert any(text.get_text() == "†" for text in figure.axes[0].texts)
+
+    def test_transfer_bars(self, folder):
+        figure = result_figures.transfer_bars(results.read_all_transfer(folder), group="noise")
+        (axis,) = figure.axes
+        assert [bar.get_width() for bar in axis.patches] == [1.5, -1.0, 2.5]
+        assert [label.get_text() for label in axis.get_yticklabels()] == ["Total variation", "D5C5", "ReconODE-LT-RK4"]
+
+    def test_steps_curve(self):
+        measured = [
+            {"model": "ft-euler", "solver": solver, "steps": n, "evaluations": n * cost, "psnr": 24 - cost / n}
+            for solver, cost in (("euler", 1), ("rk4", 4))
+            for n in (1, 5, 20)
+        ]
+        measured.append({"model": "ft-euler", "solver": "dopri5", "tolerance": 0.1, "evaluations": 14, "psnr": 24.0})
+        figure = result_figures.steps_curve(measured)
+        assert [line.get_label() for line in figure.axes[0].get_lines()] == ["euler", "rk4", "dopri5"]
+        figure = result_figures.steps_curve(measured, against="steps")
+        assert list(figure.axes[0].get_lines()[1].get_xdata()) == [1, 5, 20]
+
+    def test_nothing_to_draw_is_said(self, folder):
+        runs = results.read_all(folder)
+        for draw in (
+            lambda: result_figures.psnr_against_parameters(runs, 6),
+            lambda: result_figures.training_curves(runs, acceleration=6),
+            lambda: result_figures.transfer_bars(results.read_all_transfer(folder), group="phase"),
+            lambda: result_figures.steps_curve([]),
+        ):
+            with pytest.raises(DataError):
+                draw()
