@@ -1,4 +1,4 @@
-"""The checks of chapter 1 accept its worked solutions and see what is wrong with plausible others."""
+"""The checks of chapter 1 see what is wrong with plausible answers."""
 
 import math
 from collections.abc import Callable
@@ -7,36 +7,12 @@ from typing import Any
 import pytest
 import torch
 from torch import Tensor
-from worked_solutions import stored_output, verdict
 
 from reconode import masks, physics
 from reconode.teach import check
 
-EXERCISES = ["ex1_1", "ex1_2", "ex1_3", "ex1_4"]
 COLUMNS = torch.arange(320)
 HYBRID = (-1,)
-
-
-@pytest.mark.parametrize("exercise", EXERCISES)
-def test_the_worked_solution_is_right(exercise: str) -> None:
-    said = verdict(1, exercise)
-    assert said.right, said
-    assert repr(said).startswith("Right: ")
-
-
-@pytest.mark.parametrize("exercise", EXERCISES)
-def test_the_stored_page_gives_nothing_away(exercise: str) -> None:
-    assert stored_output(1, exercise).startswith("Not yet: ")
-
-
-@pytest.mark.parametrize("exercise", EXERCISES)
-@pytest.mark.parametrize("answer", [None, ..., "40", object(), [1, "a"], {}, float("nan"), lambda: 1, math], ids=str)
-def test_any_answer_gets_a_sentence(exercise: str, answer: Any) -> None:
-    said = getattr(check, exercise)(answer)
-    assert not said.right
-    assert repr(said).startswith("Not yet: ")
-    assert repr(said).endswith((".", "?"))
-    assert len(repr(said)) < 250
 
 
 @pytest.mark.parametrize("step", [0, 3, 7])

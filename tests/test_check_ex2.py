@@ -1,4 +1,4 @@
-"""The checks of chapter 2 accept its worked solutions and see what is wrong with plausible others."""
+"""The checks of chapter 2 see what is wrong with plausible answers."""
 
 import math
 from collections.abc import Callable
@@ -7,33 +7,8 @@ from typing import Any
 import pytest
 import torch
 from torch import Tensor
-from worked_solutions import stored_output, verdict
 
 from reconode.teach import check
-
-EXERCISES = ["ex2_1", "ex2_2", "ex2_3", "ex2_4"]
-
-
-@pytest.mark.parametrize("exercise", EXERCISES)
-def test_the_worked_solution_is_right(exercise: str) -> None:
-    said = verdict(2, exercise)
-    assert said.right, said
-    assert repr(said).startswith("Right: ")
-
-
-@pytest.mark.parametrize("exercise", EXERCISES)
-def test_the_stored_page_gives_nothing_away(exercise: str) -> None:
-    assert stored_output(2, exercise).startswith("Not yet: ")
-
-
-@pytest.mark.parametrize("exercise", EXERCISES)
-@pytest.mark.parametrize("answer", [None, ..., "0.5", object(), [1, "a"], {}, float("inf"), lambda: 1, math], ids=str)
-def test_any_answer_gets_a_sentence(exercise: str, answer: Any) -> None:
-    said = getattr(check, exercise)(answer)
-    assert not said.right
-    assert repr(said).startswith("Not yet: ")
-    assert repr(said).endswith((".", "?"))
-    assert len(repr(said)) < 250
 
 
 @pytest.mark.parametrize("step", [0.5, 2 / 4, torch.tensor(0.5)])

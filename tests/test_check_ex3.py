@@ -1,4 +1,4 @@
-"""Chapter 3's checks accept what the chapter gives as solutions and reject plausible mistakes, each with its reason."""
+"""Chapter 3's checks reject plausible mistakes, each with its reason."""
 
 from __future__ import annotations
 
@@ -6,37 +6,15 @@ import math
 
 import pytest
 import torch
-from worked_solutions import stored_output, verdict
 
 from reconode.solvers import EULER, HEUN, MIDPOINT, RK4, Tableau, integrate
 from reconode.teach import check
-from reconode.teach.check import ex3
 
 RALSTON = Tableau("Ralston", a=(1 / 4, 3 / 4), b=((), (2 / 3,)), c=(0, 2 / 3), order=2)
-NOTHING = [None, ..., "Heun", 3.5j, [], float("nan"), object(), torch.ones(3, 3), {"Euler": None}, lambda: 1 / 0]
-
-
-@pytest.mark.parametrize("exercise", ex3.__all__)
-def test_the_worked_solution_is_right(exercise):
-    said = verdict(3, exercise)
-    assert said.right, said
-
-
-@pytest.mark.parametrize("exercise", ex3.__all__)
-def test_the_stored_page_gives_nothing_away(exercise):
-    assert stored_output(3, exercise).startswith("Not yet: ")
 
 
 def table(a=(1 / 4, 3 / 4), b=((), (2 / 3,)), c=(0, 2 / 3), order=2):
     return Tableau("Ralston", a, b, c, order)
-
-
-@pytest.mark.parametrize("name", ex3.__all__)
-@pytest.mark.parametrize("answer", NOTHING, ids=[f"{a!r:.12}" for a in NOTHING])
-def test_nothing_raises(name, answer):
-    verdict = getattr(check, name)(answer)
-    assert not verdict.right
-    assert repr(verdict).startswith("Not yet: ")
 
 
 def test_ralston():

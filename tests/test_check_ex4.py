@@ -1,4 +1,4 @@
-"""Chapter 4's checks accept what the chapter gives as solutions and reject plausible mistakes, each with its reason."""
+"""Chapter 4's checks reject plausible mistakes, each with its reason."""
 
 from __future__ import annotations
 
@@ -6,31 +6,9 @@ from itertools import pairwise
 
 import pytest
 import torch
-from worked_solutions import stored_output, verdict
 
 from reconode.teach import check
 from reconode.teach.check import ex4
-
-NOTHING = [None, ..., "41 pixels", 3.5j, [], float("inf"), object(), torch.ones(3, 3), {}, lambda: 1 / 0]
-
-
-@pytest.mark.parametrize("name", ex4.__all__)
-@pytest.mark.parametrize("answer", NOTHING, ids=[f"{a!r:.12}" for a in NOTHING])
-def test_nothing_raises(name, answer):
-    verdict = getattr(check, name)(answer)
-    assert not verdict.right
-    assert repr(verdict).startswith("Not yet: ")
-
-
-@pytest.mark.parametrize("exercise", ex4.__all__)
-def test_the_worked_solution_is_right(exercise):
-    said = verdict(4, exercise)
-    assert said.right, said
-
-
-@pytest.mark.parametrize("exercise", ex4.__all__)
-def test_the_stored_page_gives_nothing_away(exercise):
-    assert stored_output(4, exercise).startswith("Not yet: ")
 
 
 def layers(channels, time=1, bias=1, clock=2):
