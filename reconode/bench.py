@@ -26,7 +26,7 @@ from reconode import evaluate, masks, metrics, results, weights, zoo
 from reconode.data import slab
 from reconode.fastmri import Volume
 from reconode.files import write_whole
-from reconode.jobs import RATES, RATES_FILE, REPRESENTATIVES, TIE, Job, Plan
+from reconode.jobs import DIVERGED, RATES, RATES_FILE, REPRESENTATIVES, TIE, Job, Plan
 from reconode.optimizers import LookaheadRAdam
 from reconode.runs import BEST, LAST, LOG
 from reconode.sources import Simulated
@@ -42,7 +42,8 @@ def run(
 ) -> bool:
     """Train, validate, test and write the results file; whether it is done.
 
-    A job that is done already, or that another process is at, is left alone. A training that diverged is a result too:
+    A job that is done already, or that another process is at, is left alone. A training that diverges starts again at
+    the next lower rate of the search, and the results file says so. One that diverges at the lowest is a result too:
     its file has the curve, the error, and the scores of its best weights.
 
     Raises:
@@ -51,26 +52,33 @@ def run(
     """
     if plan.result(job).exists():
         return True
-    folder = plan.folder(job)
+    folder, until = plan.folder(job), time.monotonic() + budget
     with claim(folder) as ours:
         if not ours:
             return False
         if not zoo.find(job.model).learned:
             write_result(plan, job, zoo.load(job.model), None)
             return True
-        failed = None
-        try:
+        while True:
             settings, resume = plan.settings(job), (folder / LAST).exists()
-            progress = train(settings, folder, budget=budget, resume=resume, device=plan.processor, watch=watch)
-            if progress.step < settings.steps:
-                return False
-        except TrainingError as error:
-            if not (folder / BEST).exists():
-                raise
-            failed = str(error).split(";")[0]  # not the path and the advice after it
-        model = zoo.load(job.model, job.acceleration, file=folder / BEST)
-        write_result(plan, job, model, training(plan, job, failed))
-        return True
+            failed, left = None, until - time.monotonic()
+            try:
+                progress = train(settings, folder, budget=left, resume=resume, device=plan.processor, watch=watch)
+                if progress.step < settings.steps:
+                    return False
+            except TrainingError as error:
+                failed = str(error).split(";")[0]  # not the path and the advice after it
+                if settings.learning_rate > min(RATES):
+                    rates = [*plan.diverged(job), settings.learning_rate]
+                    for name in (LAST, BEST):
+                        (folder / name).unlink(missing_ok=True)
+                    write_whole(folder / DIVERGED, json.dumps(rates))
+                    continue
+                if not (folder / BEST).exists():
+                    raise
+            model = zoo.load(job.model, job.acceleration, file=folder / BEST)
+            write_result(plan, job, model, training(plan, job, failed))
+            return True
 
 
 def search(plan: Plan, budget: float = math.inf) -> bool:
@@ -251,6 +259,7 @@ def training(plan: Plan, job: Job, failed: str | None) -> dict[str, Any]:
         "examples_unit": "slices" if settings.rows is None else f"slices' worth, in slabs of {settings.rows} rows",
         "seconds": lines[-1]["seconds"],
         "finished": failed is None,
+        "diverged_at": plan.diverged(job),
         **({} if failed is None else {"failed": failed}),
         "best": {"step": best["step"], "psnr": best["psnr"]},
         "curve": [[b[-1]["step"], round(sum(x["relative"] for x in b) / len(b), 5)] for b in bins],

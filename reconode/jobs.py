@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -93,7 +94,14 @@ class Plan:
 
     def settings(self, job: Job) -> Settings:
         """Of a job's training."""
-        return self.with_rate(job, self.learning_rate(job.model))
+        found = self.learning_rate(job.model)
+        lower = [rate for rate in (found, *RATES) if rate < min(self.diverged(job), default=math.inf)]
+        return self.with_rate(job, max((rate for rate in lower if rate <= found), default=min(RATES)))
+
+    def diverged(self, job: Job) -> list[float]:
+        """Learning rates at which this very training diverged."""
+        path = self.folder(job) / DIVERGED
+        return [float(rate) for rate in json.loads(path.read_text())] if path.exists() else []
 
     def with_rate(self, job: Job, rate: float) -> Settings:
         """Of a job's training with a learning rate of one's choice."""
@@ -155,7 +163,7 @@ WHOLE = ("unet", "kiki-net")
 TIE = 0.1
 """Rates whose scores differ by less, in dB, are tied; the lower is taken, which bears a longer training better."""
 
-RATES_FILE = "learning_rates.json"
+RATES_FILE, DIVERGED = "learning_rates.json", "diverged.json"
 
 TABLE1 = [
     "zero-filled",

@@ -105,18 +105,33 @@ with claim(Path({str(folder)!r})) as ours:
     other.stdout.close()
 
 
-def test_a_diverged_training_is_a_result(plan, monkeypatch):
-    job = Job("lt-euler")
+def test_a_diverged_training_starts_again_slower_and_is_a_result_at_last(plan, monkeypatch):
+    job, rates = Job("lt-euler"), []
     assert bench.run(plan, job)
     plan.result(job).unlink()
+    real = bench.train
 
-    def diverge(*args, **kwargs):
-        raise TrainingError("step 5: the loss is nan")
+    def diverge_above(slowest):
+        def train(settings, folder, **kwargs):
+            rates.append(settings.learning_rate)
+            if settings.learning_rate > slowest:
+                raise TrainingError("step 5: the loss is nan, its gradient inf; the state before it is in /somewhere")
+            return real(settings, folder, **kwargs)
 
-    monkeypatch.setattr(bench, "train", diverge)
+        return train
+
+    monkeypatch.setattr(bench, "train", diverge_above(3e-3))
     assert bench.run(plan, job)
-    assert read(plan, job)["training"]["finished"] is False
-    assert "nan" in read(plan, job)["training"]["failed"]
+    assert rates == [4e-3, 2e-3]
+    said = read(plan, job)["training"]
+    assert (said["finished"], said["diverged_at"], said["settings"]["learning_rate"]) == (True, [4e-3], 2e-3)
+
+    plan.result(job).unlink()
+    monkeypatch.setattr(bench, "train", diverge_above(0))
+    assert bench.run(plan, job)
+    said = read(plan, job)["training"]
+    assert said["finished"] is False
+    assert said["failed"] == "step 5: the loss is nan, its gradient inf"
 
 
 def test_every_row_sees_as_many_rows(plan):
