@@ -1,0 +1,14 @@
+"""Interactive figures that need no kernel and no network: one call returns HTML that works wherever a notebook goes.
+
+On the built page, in JupyterLab, in Colab and from a file opened by hand (:meth:`Widget.save`) they are the same; on
+GitHub and on paper a picture stands in. Their scripts are plain JavaScript modules in ``js/``, ours alone, joined by
+:mod:`reconode.teach.widgets.bundle` when a widget is shown.
+"""
+
+from reconode.teach.widgets.flow_plane import flow_plane
+from reconode.teach.widgets.sampling import sampling
+from reconode.teach.widgets.solver_race import solver_race
+from reconode.teach.widgets.trajectory import trajectory
+from reconode.teach.widgets.widget import Widget
+
+__all__ = ["Widget", "flow_plane", "sampling", "solver_race", "trajectory"]

