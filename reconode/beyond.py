@@ -1,9 +1,10 @@
-r"""Beyond the paper: PC-Flow, fewer parameters than LT-RK4, found by a small search (``benchmarks/beyond.py``).
+r"""Beyond the paper: PC-Flow, fewer parameters than LT-RK4, found by a small search.
 
-The paper spends its parameters on stages and on attention between them, the same in each of N steps. PC-Flow takes
-plain Euler steps and spends them on time: θ(t) is constant on five pieces of [0, 1], three steps each. And each step is
-a predictor and a corrector that know of each other: the network proposes, data consistency corrects, and the next step
-sees the correction c, which says where, and by how much, the last proposal disagreed with the data,
+The search is ``benchmarks/experiment/beyond.py``. The paper spends its parameters on stages and on attention between
+them, the same in each of N steps. PC-Flow takes plain Euler steps and spends them on time: θ(t) is constant on five
+pieces of [0, 1], three steps each. And each step is a predictor and a corrector that know of each other: the network
+proposes, data consistency corrects, and the next step sees the correction c, which says where, and by how much, the
+last proposal disagreed with the data,
 
 .. math:: \tilde x = x + g_p(x, c), \qquad x = \mathrm{DC}(\tilde x, y), \qquad c = x - \tilde x .
 

@@ -8,7 +8,7 @@ to that proposal,
 
 For one coil this is the network's slope with its measured frequencies removed, so that the flow never leaves the images
 that agree with the data, whatever method solves it; a step of Euler is a step of the network followed by hard data
-consistency. ``consistency="end"`` is the other reading: y enters in the last layer only (Fig. 2A).
+consistency. ``consistency="end"`` is the other reading: y enters in the last layer only (Fig. 2A–B).
 """
 
 from __future__ import annotations

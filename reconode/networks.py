@@ -31,7 +31,7 @@ def to_complex(channels: Tensor) -> Tensor:
 
 
 class TimeConv2d(nn.Conv2d):
-    r"""Convolution of an image and the time: scaled time is one more input channel, the same at each pixel (Fig. 2B).
+    r"""Convolution of an image and the time: scaled time is one more input channel, the same at each pixel (Fig. 2A–B).
 
     The scaled time is :math:`\tau = \alpha t + \beta` with a learned α and β for each layer. The paper concatenates a
     map full of τ to the input. Convolving a constant map gives a constant, :math:`\tau \sum w`, except within the
@@ -86,7 +86,7 @@ def inside(height: int, width: int, dilation: int, like: Tensor) -> Tensor:
 
 
 class Dynamics(nn.Module):
-    """Five time-dependent convolutions: f of Eq. 5 (Fig. 2A), and each stage G_i of Eq. 12.
+    """Five time-dependent convolutions: f of Eq. 5 (Fig. 2A–B), and each stage G_i of Eq. 12.
 
     30,110 parameters for an image alone: 3 → 32, three times 33 → 32, 33 → 2 channels, and two numbers a layer that
     scale the time.

@@ -61,7 +61,8 @@ def ablation_table(
         results: of one benchmark.
         baseline: name of the model that all are compared with.
         acceleration: of the runs that are compared.
-        models: names of the rows; none takes all ablations and whatever goes beyond the paper.
+        models: names of the rows; none takes all ablations, variants and whatever goes beyond the paper that saw as
+            many examples as the baseline.
 
     Raises:
         DataError: without a run of the baseline, or for results of different data.
@@ -72,7 +73,8 @@ def ablation_table(
     chosen = [
         row
         for row in found.values()
-        if row.first.row != base.first.row and (row.first.model in models if models else is_ablation(row.first))
+        if row.first.row != base.first.row
+        and (row.first.model in models if models else is_ablation(row.first) and same_budget(row, base))
     ]
     chosen.sort(key=lambda row: order(row.first))
     header = (
@@ -91,6 +93,12 @@ def ablation_table(
     shown = [base, *chosen]
     notes = (INTERVALS, tests(base.label, 2 * len(chosen)), *budgets(shown), *adjoints(shown), *hardware(shown))
     return Table(title(f"Against {base.label} at {acceleration:g}×", results), header, lines, notes)
+
+
+def same_budget(a: Row, b: Row) -> bool:
+    """Whether two rows saw as many examples: a short training says nothing beside a long one."""
+    seen = [row.first.training.examples if row.first.training else None for row in (a, b)]
+    return seen[0] == seen[1]
 
 
 def compare_table(a: Row, b: Row) -> Table:

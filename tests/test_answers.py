@@ -16,7 +16,7 @@ ROOT = Path(__file__).parents[1]
 
 @pytest.fixture(scope="module")
 def answers():
-    spec = importlib.util.spec_from_file_location("answers", ROOT / "benchmarks" / "answers.py")
+    spec = importlib.util.spec_from_file_location("answers", ROOT / "benchmarks" / "experiment" / "answers.py")
     module = importlib.util.module_from_spec(spec)
     sys.modules["answers"] = module
     spec.loader.exec_module(module)
@@ -25,7 +25,7 @@ def answers():
 
 def test_the_page_is_made_of_todays_results(answers):
     made = answers.page(answers.Answers(ROOT / "results" / "small"))
-    assert answers.PAGE.read_text() == made, "run: python benchmarks/answers.py"
+    assert answers.PAGE.read_text() == made, "run: python benchmarks/experiment/answers.py"
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,6 @@
 """The project's own promises: what installs, what is pinned, one version, one address, commands that exist."""
 
+import json
 import re
 import tomllib
 from pathlib import Path
@@ -17,6 +18,7 @@ PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 EXTRAS = PROJECT["optional-dependencies"]
 EVERY_REQUIREMENT = [Requirement(r) for r in [*PROJECT["dependencies"], *(r for e in EXTRAS.values() for r in e)]]
 SEARCHED_FOR_ADDRESSES = ("*.md", "*.cff", "*.toml", "*.yml", "book/**/*", "notebooks/*.ipynb", "reconode/**/*.py")
+"""Not less than the command `make address` looks at, but found by this test's own means."""
 
 
 def lines(name: str) -> list[str]:
@@ -108,13 +110,31 @@ def test_one_address() -> None:
                 assert found <= {slug}, f"{path.relative_to(ROOT)} spells the repository's address {found}"
 
 
+def test_the_pinned_release_is_this_one() -> None:
+    """Colab installs the release that the notebooks go with: the version in progress, once it is tagged."""
+    tag = yaml.safe_load((ROOT / "_config.yml").read_text())["sphinx"]["config"]["reconode_tag"]
+    assert tag == f"v{Version(__version__).base_version}"
+
+
+def test_page_assets_are_pinned_and_name_no_host() -> None:
+    """So that any mirror of npm's registry will do, and every build has the same."""
+    wanted = json.loads((ROOT / "package.json").read_text())
+    locked = json.loads((ROOT / "package-lock.json").read_text())["packages"]
+    for name, version in {**wanted["dependencies"], **wanted["devDependencies"]}.items():
+        assert re.fullmatch(r"[\d.]+", version), f"{name}: an exact version"
+        assert locked[f"node_modules/{name}"]["version"] == version
+    packages = {name: package for name, package in locked.items() if name}
+    assert all(package["integrity"].startswith("sha512-") for package in packages.values())
+    assert not [name for name, package in packages.items() if "resolved" in package]
+
+
 def make_targets() -> set[str]:
     phony = re.search(r"^\.PHONY: (.+)$", (ROOT / "Makefile").read_text(), re.MULTILINE)
     assert phony
     return {word for word in phony[1].split() if word.isalpha()}
 
 
-@pytest.mark.parametrize("page", ["README.md", "CONTRIBUTING.md", "book/index.md", ".ci/run"])
+@pytest.mark.parametrize("page", ["README.md", "CONTRIBUTING.md", "book/index.md", "book/run.md", ".ci/run"])
 def test_make_targets_in_prose_exist(page: str) -> None:
     text = (ROOT / page).read_text()
     code = re.findall(r"`([^`\n]+)`", text) + re.findall(r"^\$ (.+)$", text, re.MULTILINE)
@@ -136,12 +156,15 @@ def test_ci_runs_what_the_readme_promises() -> None:
 
 def test_pages_in_the_contents_exist() -> None:
     contents = yaml.safe_load((ROOT / "_toc.yml").read_text())
-    parts = contents.get("parts", [{"chapters": contents.get("chapters", [])}])
-    pages = [contents["root"], *(chapter["file"] for part in parts for chapter in part["chapters"])]
+    chapters = [chapter for part in contents["parts"] for chapter in part["chapters"]]
+    inner = [section["file"] for chapter in chapters for section in chapter.get("sections", [])]
+    pages = [contents["root"], *(chapter["file"] for chapter in chapters), *inner]
+    assert len(pages) == len(set(pages))
     for page in pages:
         assert any((ROOT / f"{page}{suffix}").exists() for suffix in (".md", ".ipynb")), f"_toc.yml: no {page}"
-    chapters = {p.relative_to(ROOT).with_suffix("").as_posix() for p in (ROOT / "notebooks").glob("*.ipynb")}
-    assert chapters <= set(pages), f"not in _toc.yml: {chapters - set(pages)}"
+    sources = [*(ROOT / "notebooks").glob("*.ipynb"), *(ROOT / "book").rglob("*.md")]
+    there = {p.relative_to(ROOT).with_suffix("").as_posix() for p in sources if ".ipynb_checkpoints" not in p.parts}
+    assert there <= set(pages), f"not in _toc.yml: {there - set(pages)}"
 
 
 def test_licences_are_whole() -> None:

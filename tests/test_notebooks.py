@@ -10,7 +10,9 @@ import yaml
 
 ROOT = Path(__file__).parents[1]
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
-ADDRESS = yaml.safe_load((ROOT / "_config.yml").read_text())["repository"]["url"]
+CONFIG = yaml.safe_load((ROOT / "_config.yml").read_text())
+ADDRESS = CONFIG["repository"]["url"]
+TAG = CONFIG["sphinx"]["config"]["reconode_tag"]
 LONGEST_CELL = 25
 
 MYST = re.compile(
@@ -135,10 +137,33 @@ def test_first_code_cell_installs_only_what_is_missing(notebook: Any) -> None:
 
 
 @pytest.mark.parametrize("notebook", every_notebook())
+def test_it_installs_a_release(notebook: Any) -> None:
+    _, first = cells(notebook, "code")[0]
+    assert f"git+{ADDRESS}@{TAG}" in first.source, "the library is not the release of _config.yml; run: make address"
+
+
+@pytest.mark.parametrize("notebook", every_notebook())
+def test_plumbing_folds(notebook: Any) -> None:
+    _, first = cells(notebook, "code")[0]
+    assert set(first.metadata.get("tags", [])) & {"hide-input", "hide-cell", "remove-cell"}, "tag it hide-input"
+
+
+@pytest.mark.parametrize("notebook", every_notebook())
 def test_time_budget(notebook: Any) -> None:
     budget = notebook.metadata.get("reconode", {}).get("seconds")
     assert isinstance(budget, int | float), 'metadata needs {"reconode": {"seconds": N}}'
     assert 0 < budget <= 240
+
+
+@pytest.mark.parametrize("notebook", every_notebook())
+def test_pictures_have_alternative_texts(notebook: Any) -> None:
+    """For the page; a widget carries its own, and says so in its HTML."""
+    bare = []
+    for number, cell in cells(notebook, "code"):
+        drawn = [o for o in cell.outputs if "image/png" in o.get("data", {}) and "text/html" not in o["data"]]
+        if drawn and not str(cell.metadata.get("mystnb", {}).get("image", {}).get("alt", "")).strip():
+            bare.append(number)
+    assert not bare, 'cells that draw need {"mystnb": {"image": {"alt": "…"}}}'
 
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)

@@ -3,9 +3,12 @@
 `make test` builds the site first and says where it is; run alone, these tests skip when there is none.
 """
 
+import json
 import os
 import re
+import xml.etree.ElementTree as ElementTree
 from functools import cache
+from itertools import pairwise
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
@@ -15,6 +18,10 @@ from bs4 import BeautifulSoup, Tag
 ROOT = Path(__file__).parents[1]
 SITE = ROOT / os.environ.get("RECONODE_SITE", "_build/html")
 PAGES = sorted(p for p in SITE.rglob("*.html") if not {"_static", "_sources"} & set(p.relative_to(SITE).parts))
+HEAVIEST = 3_000_000
+SLACK = 1.5
+TOGETHER = 240
+"""Seconds that all notebooks may take, on two cores."""
 LINKS = {"a": "href", "link": "href", "img": "src", "script": "src", "source": "src", "iframe": "src"}
 
 every_page = pytest.mark.parametrize("path", PAGES, ids=lambda path: path.relative_to(SITE).as_posix())
@@ -61,8 +68,10 @@ def test_one_heading_a_title_and_a_language(path: Path) -> None:
 
 @every_page
 def test_every_image_has_alternative_text(path: Path) -> None:
-    bare = [str(image)[:120] for image in read(path).find_all("img") if not str(image.get("alt", "")).strip()]
-    assert not bare
+    images = [
+        i for i in read(path).find_all("img") if not (i.find_parent("a") and i.find_parent("a").get_text(strip=True))
+    ]
+    assert not [str(i)[:120] for i in images if not str(i.get("alt", "")).strip()]  # a link's words describe its mark
     names = [str(image.get("alt")) for image in main_text(read(path)).find_all("img")]
     file_names = [name for name in names if re.fullmatch(r"\S+\.(png|svg|jpe?g|gif)", name)]
     assert not file_names, "a file's name is no description"
@@ -103,6 +112,76 @@ def test_no_markup_is_left_over(path: Path) -> None:
         code.decompose()
     left = re.findall(r"\{[a-z]+\}`[^`]*`|^:{3,}\{?\w*|^```.*|\$\$", page.get_text(), re.MULTILINE)
     assert not left
+
+
+@every_page
+def test_headings_skip_no_level(path: Path) -> None:
+    levels = [int(h.name[1]) for h in main_text(read(path)).find_all(re.compile("^h[1-6]$")) if on_screen(h)]
+    jumps = [(a, b) for a, b in pairwise(levels) if b > a + 1]
+    assert not jumps, f"headings {levels}"
+
+
+@every_page
+def test_nothing_is_loaded_from_elsewhere(path: Path) -> None:
+    """The browser's test sees what really happens; this one sees it without a browser."""
+    page = read(path)
+    loaded = [tag.get("src") for tag in page.find_all(["script", "img", "iframe", "source", "video", "audio", "embed"])]
+    loaded += [tag.get("href") for tag in page.find_all("link") if set(tag["rel"]) & {"stylesheet", "icon", "preload"}]
+    assert not [str(url) for url in loaded if url and urlsplit(str(url)).netloc]
+
+
+@every_page
+def test_no_page_is_heavy(path: Path) -> None:
+    """Its HTML and its own pictures; styles, scripts and fonts are every page's."""
+    pictures = {str(tag["src"]) for tag in read(path).find_all("img") if not str(tag["src"]).startswith("data:")}
+    weight = path.stat().st_size + sum((path.parent / unquote(p)).stat().st_size for p in pictures)
+    assert weight <= HEAVIEST, f"{weight / 1e6:.1f} MB"
+
+
+@every_page
+def test_other_sites_can_show_a_card(path: Path) -> None:
+    if path.name == "404.html":
+        pytest.skip("nobody links to it")
+    tags = {str(t["property"]): str(t["content"]) for t in read(path).find_all("meta", property=True)}
+    base = tags["og:image"].removesuffix("_static/social-card.png")
+    assert base.startswith("https://")
+    assert base.endswith("/")
+    assert (SITE / "_static/social-card.png").is_file()
+    assert (SITE / tags["og:url"].removeprefix(base)).is_file()
+    assert tags["og:title"].strip()
+    assert "<" not in tags["og:title"]
+
+
+def test_the_site_map_has_every_page() -> None:
+    if not PAGES:
+        pytest.skip("the site is not built; run: make book")
+    space = "{http://www.sitemaps.org/schemas/sitemap/0.9}"
+    places = [str(e.text) for e in ElementTree.parse(SITE / "sitemap.xml").iter(f"{space}loc")]
+    base = places[0][: places[0].index("book/")]
+    mapped = {place.removeprefix(base) for place in places}
+    written = {p.relative_to(SITE).as_posix() for p in PAGES if p.relative_to(SITE).parts[0] in {"book", "notebooks"}}
+    assert mapped == written
+
+
+def test_chapters_keep_to_their_time() -> None:
+    """As this build ran them; each page prints both numbers."""
+    path = SITE.parent / "times.json"
+    if not path.is_file():
+        pytest.skip("the site is not built; run: make book")
+    times = json.loads(path.read_text())
+    assert set(times) == {p.relative_to(SITE).with_suffix("").as_posix() for p in (SITE / "notebooks").glob("*.html")}
+    late = {name: t for name, t in times.items() if t["seconds"] > SLACK * t["budget"]}
+    assert not late, f"over {SLACK} times their budget"
+    assert sum(t["seconds"] for t in times.values()) < TOGETHER
+
+
+@every_page
+def test_a_chapter_says_how_long_it_runs(path: Path) -> None:
+    if path.parent.name != "notebooks":
+        pytest.skip("no chapter")
+    note = read(path).select_one(".run-note")
+    assert note is not None
+    assert re.search(r"Run for this page in \d+ s .* Time budget: \d+ s", note.get_text(" ", strip=True))
 
 
 def test_meta_redirects_lead_somewhere() -> None:

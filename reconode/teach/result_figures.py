@@ -172,7 +172,7 @@ def steps_curve(
     """
     chosen = [m for m in measured if m["model"] == model and against in m]
     if not chosen:
-        raise DataError(f"no measurements of {model} by {against} to draw; benchmarks/questions.py makes them")
+        raise DataError(f"no measurements of {model} by {against} to draw; see benchmarks/experiment")
     figure, ax = _plot(0.8)
     for solver in dict.fromkeys(m["solver"] for m in chosen):
         points = sorted((m[against], m["psnr"]) for m in chosen if m["solver"] == solver)

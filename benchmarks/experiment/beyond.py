@@ -3,7 +3,7 @@
 Each candidate is trained as the small benchmark trains its rows, for a part of the steps, and judged on the validation
 slices. Writes results/small/beyond_search.json; a search that was stopped goes on.
 
-    python benchmarks/beyond.py --steps 1000 --out runs/bench/small
+    python benchmarks/experiment/beyond.py --steps 1000 --out runs/bench/small
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Writes book/answers.md: the experiment's questions, answered from the results files, with what was not run.
 
-    python benchmarks/answers.py
+    python benchmarks/experiment/answers.py
 
 Every number comes from a file under results/. The words around a comparison follow its interval: nobody has to remember
 to change "better" when a run is added.
@@ -22,7 +22,7 @@ from reconode.statistics import Comparison, compare
 from reconode.tables import find_row
 from reconode.typeset import Table
 
-ROOT = Path(__file__).resolve().parents[1]
+ROOT = Path(__file__).resolve().parents[2]
 PAGE = ROOT / "book" / "answers.md"
 NOT_RUN = "not run"
 
@@ -143,7 +143,7 @@ The paper's data cannot be shipped, so these answers come from the simulated ben
 whose fingerprint is `{fingerprint}`. Every network of the tables saw {examples} slices' worth of examples, each once. That is
 little: fastMRI has 34,742 training slices, and published trainings see each many times. None of these networks has converged,
 and an order among them is an order after this training, not at its end. What was not run is shown as not run. The page is
-written by `benchmarks/answers.py` from the files under `results/`; [the tables themselves](results.md) are made from the same
+written by `benchmarks/experiment/answers.py` from the files under `results/`; [the tables themselves](results.md) are made from the same
 files."""
 
 

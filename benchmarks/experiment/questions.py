@@ -4,7 +4,7 @@ How wrong are the continuous adjoint's gradients? Is FA by the discrete adjoint 
 network is trained? Writes gradients.json, copies.json and steps.json into
 results/small/.
 
-    python benchmarks/questions.py gradients steps
+    python benchmarks/experiment/questions.py gradients steps
 """
 
 from __future__ import annotations
@@ -17,7 +17,6 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from _common import machine
 from torch import Tensor
 
 from reconode import bench, benchmark, sources, weights, zoo
@@ -68,7 +67,13 @@ def gradients() -> dict[str, Any]:
                         "cosine": float(torch.cosine_similarity(other, exact, dim=0)),
                     }
                 )
-    return {"model": "ft-euler", "slices": len(y), "precision": "float64", "rows": rows, "machine": machine()}
+    return {
+        "model": "ft-euler",
+        "slices": len(y),
+        "precision": "float64",
+        "rows": rows,
+        "machine": bench.hardware("cpu"),
+    }
 
 
 def copies() -> dict[str, Any]:
@@ -102,7 +107,7 @@ def steps() -> dict[str, Any]:
             rows.append(
                 {"model": name, "solver": "dopri5", "tolerance": tolerance, **measure(adaptive, counted, knees)}
             )
-    return {"trained_steps": 5, "volumes": KNEES, "rows": rows, "machine": machine()}
+    return {"trained_steps": 5, "volumes": KNEES, "rows": rows, "machine": bench.hardware("cpu")}
 
 
 def measure(model: Any, counted: Counter, knees: list[Any]) -> dict[str, Any]:

@@ -1,0 +1,17 @@
+"""What the book's build needs beyond Jupyter Book: a Sphinx extension, a module for each thing it adds."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sphinx.application import Sphinx
+
+from reconode_book import api, chapters, frame, mending, paper_index, pictures, results_page
+
+
+def setup(app: Sphinx) -> dict[str, Any]:
+    """Sphinx calls this when it loads the extension."""
+    frame.find_library()
+    for part in (frame, api, mending, pictures, paper_index, chapters, results_page):
+        part.setup(app)
+    return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}

@@ -1,0 +1,126 @@
+"""The results page, from the files under results/: the tables that `reconode table` prints, and figures of them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from sphinx.application import Sphinx
+
+from reconode_book.frame import MADE, ROOT
+from reconode_book.markdown import MarkdownDirective, table
+
+RESULTS = ROOT / "results"
+NOT_RUN = "not run"
+BENCHMARKS = {
+    "small": "**small**: simulated knees of 96 × 112, for training on a CPU",
+    "full": "**full**: simulated knees on fastMRI's grid, for a GPU",
+    "fastmri": "**fastmri**: the paper's data, for whoever has signed the [agreement](/book/data.md)",
+}
+
+
+class ResultsPage(MarkdownDirective):
+    """Every benchmark that has results, and what has not been run."""
+
+    def markdown(self) -> str:
+        """Benchmarks one after the other, never in one table."""
+        from reconode import results
+
+        there = [f for f in sorted(RESULTS.glob("*")) if f.is_dir() and results.files(f)]
+        for path in RESULTS.rglob("*.json"):
+            self.env.note_dependency(str(path))
+        names = {folder.name for folder in there}
+        parts = [benchmark(folder) for folder in there]
+        if rest := [f"- {words}" for name, words in BENCHMARKS.items() if name not in names]:
+            parts += ["## Not run", "No results of these are in `results/`:", "\n".join(rest)]
+        return "\n\n".join(parts if there else [*parts, paper_only()])
+
+
+def paper_only() -> str:
+    """The paper's rows, where none of ours has been run."""
+    from reconode import paper, zoo
+
+    rows = []
+    for model, row in paper.TABLE1.items():
+        scores = [cell for a in (4, 8) for cell in (NOT_RUN, paper.printed(model, "psnr", a))]
+        rows.append([zoo.find(model).title, row.parameters, *scores])
+    header = ["Model", "Parameters, paper", "PSNR 4×, ours", "paper", "PSNR 8×, ours", "paper"]
+    return f"The paper's numbers, of fastMRI's validation set:\n\n{table(header, rows, 'lrrrrr')}"
+
+
+def benchmark(folder: Path) -> str:
+    """Its Table 1, ablations and transfer, each as far as it was run."""
+    from reconode import results, tables
+    from reconode.teach import result_figures
+
+    runs, moved = results.read_all(folder), results.read_all_transfer(folder)
+    speeds = sorted({r.acceleration for r in runs})
+    parts = [f"## Benchmark {folder.name}", tables.table1(runs, folder.name, speeds).markdown()]
+    for a in speeds:
+        parts += _figure(
+            f"{folder.name}-parameters-{a:g}x",
+            f"PSNR against the number of parameters, one mark a model, benchmark {folder.name}, {a:g}×.",
+            partial(result_figures.psnr_against_parameters, runs, a),
+        )
+        parts += _figure(
+            f"{folder.name}-training-{a:g}x",
+            f"Validation PSNR over training steps, one curve a model, benchmark {folder.name}, {a:g}×.",
+            partial(result_figures.training_curves, runs, acceleration=a),
+        )
+    if folder.name == "small":
+        parts += pictures(folder)
+    kinds = sorted({(r.variant, r.acceleration) for r in runs if r.family == "ablation"})
+    baselines = {(r.variant, r.acceleration) for r in runs if r.model == "lt-rk4"}
+    parts += ["### Ablations"] if kinds else []
+    for variant, a in (kind for kind in kinds if kind in baselines):
+        name = f"lt-rk4_{variant}" if variant else "lt-rk4"
+        parts.append(tables.ablation_table(runs, name, a).markdown())
+    parts.append("### Does it transfer?")
+    found = {(t.group, r.acceleration) for r in moved for t in r.tests}
+    pairs = sorted(found, key=lambda pair: (results.GROUPS.index(pair[0]), pair[1]))
+    parts += [tables.transfer_table(moved, *pair).markdown() for pair in pairs] or [NOT_RUN.capitalize() + "."]
+    return "\n\n".join(parts)
+
+
+def pictures(folder: Path) -> list[str]:
+    """The paper's Fig. 3 with the weights that come with the library, and solvers swapped in a trained network."""
+    from reconode import benchmark as recipe
+    from reconode.teach import result_figures
+    from reconode.teach.reconstructions import reconstructions
+
+    knee = recipe.in_memory(recipe.find(folder.name), 3)
+    parts = _figure(
+        f"{folder.name}-reconstructions",
+        "A test knee: the target, reconstructions by several models from a quarter of k-space, and their error maps.",
+        partial(reconstructions, knee, 1),
+    )
+    measured = folder / "steps.json"
+    if measured.exists():
+        rows = json.loads(measured.read_text())["rows"]
+        parts += _figure(
+            f"{folder.name}-steps",
+            "PSNR of a trained FT-Euler against evaluations of f, one curve a solver.",
+            partial(result_figures.steps_curve, rows),
+        )
+    return parts
+
+
+def _figure(name: str, alt: str, draw: Callable[[], Any]) -> list[str]:
+    """A figure as an image with alternative text; none where there is nothing to draw."""
+    from reconode.errors import DataError
+
+    try:
+        figure = draw()
+    except DataError:
+        return []
+    path = MADE / f"{name}.png"
+    figure.savefig(path, facecolor="white", dpi=160, metadata={"Software": None})
+    return [f"```{{image}} /{path.relative_to(ROOT).as_posix()}\n:alt: {alt}\n:class: on-paper\n```"]
+
+
+def setup(app: Sphinx) -> None:
+    """Connect to Sphinx's events."""
+    app.add_directive("results", ResultsPage)

@@ -1,0 +1,228 @@
+"""Every page in a browser: nothing from elsewhere, nothing wrong for axe, no sideways scrolling, a search that finds.
+
+Any Chromium will do: one that is installed, else the one that Playwright downloaded. Where there is neither these
+tests skip and say so; ``.ci/run`` installs one and sets RECONODE_BROWSER=required, with which they fail.
+"""
+
+from __future__ import annotations
+
+import functools
+import http.server
+import os
+import shutil
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+playwright = pytest.importorskip("playwright.sync_api", reason="no playwright: pip install 'reconode[test]'")
+
+ROOT = Path(__file__).parents[1]
+SITE = ROOT / os.environ.get("RECONODE_SITE", "_build/html")
+PAGES = sorted(p for p in SITE.rglob("*.html") if not {"_static", "_sources"} & set(p.parts))
+AXE = ROOT / "node_modules/axe-core/axe.min.js"
+QUIET = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
+SUBFOLDER = "some/folder"
+HEAVIEST = 3_000_000
+WIDTHS = (1280, 390)
+
+every_page = pytest.mark.parametrize("path", PAGES, ids=lambda path: path.relative_to(SITE).as_posix())
+
+
+def chromium(started: Any) -> str:
+    """A Chromium's path: one that is installed, else Playwright's."""
+    found = next(filter(None, map(shutil.which, NAMES)), None) or started.chromium.executable_path
+    if not Path(found).exists():
+        words = "no Chromium here: install one, or run .venv/bin/playwright install chromium"
+        if os.environ.get("RECONODE_BROWSER") == "required":
+            pytest.fail(words)
+        pytest.skip(words)
+    return str(found)
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    with playwright.sync_playwright() as started:
+        opened = started.chromium.launch(executable_path=chromium(started), args=QUIET)
+        yield opened
+        opened.close()
+
+
+@pytest.fixture(scope="module")
+def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The site served from a subfolder, as a forge's pages serve it."""
+    if not PAGES:
+        pytest.skip("the site is not built; run: make book")
+    root = tmp_path_factory.mktemp("served")
+    place = root / SUBFOLDER
+    place.parent.mkdir(parents=True)
+    place.symlink_to(SITE.resolve())
+
+    class Quiet(http.server.SimpleHTTPRequestHandler):
+        def log_message(self, format: str, *args: Any) -> None:
+            pass
+
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(Quiet, directory=str(root))) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_port}/{SUBFOLDER}/"
+        server.shutdown()
+
+
+class Visit:
+    """A page and all that went on while it was open: requests to other hosts are refused and kept, as errors are."""
+
+    def __init__(self, browser: Any, address: str) -> None:
+        self.page = browser.new_page(viewport={"width": WIDTHS[0], "height": 900}, color_scheme="light")
+        self.address = address
+        self.outside: list[str] = []
+        self.errors: list[str] = []
+        self.bytes = 0
+        self.page.route(lambda url: not url.startswith((address, "data:", "blob:")), self._refuse)
+        self.page.on("console", lambda m: self.errors.append(m.text) if m.type == "error" else None)
+        self.page.on("pageerror", lambda error: self.errors.append(str(error)))
+        self.page.on("response", self._weigh)
+
+    def _refuse(self, route: Any) -> None:
+        self.outside.append(route.request.url)
+        route.abort()
+
+    def _weigh(self, response: Any) -> None:
+        if response.status >= 400:
+            self.errors.append(f"{response.status} {response.url}")
+        # Scripts, styles and fonts are the same for every page: they are fetched once.
+        elif response.request.resource_type in {"document", "image", "media", "fetch", "xhr"}:
+            self.bytes += int(response.headers.get("content-length", 0))
+
+    def open(self, name: str) -> Any:
+        self.page.goto(self.address + name)
+        self.page.wait_for_load_state("networkidle")
+        self.page.evaluate("window.MathJax?.startup?.promise")
+        return self.page
+
+    def look(self, width: int, scheme: str) -> None:
+        self.page.emulate_media(color_scheme=scheme, reduced_motion="reduce")
+        if self.page.viewport_size["width"] != width:
+            self.page.set_viewport_size({"width": width, "height": 900})
+            self.page.wait_for_timeout(500)  # the theme gives wide blocks a tab stop a moment after a change of width
+        self.page.evaluate("new Promise(r => requestAnimationFrame(() => requestAnimationFrame(r)))")
+
+
+@pytest.fixture
+def visit(browser: Any, address: str) -> Iterator[Visit]:
+    visit = Visit(browser, address)
+    yield visit
+    visit.page.close()
+
+
+def describe(violation: dict[str, Any]) -> str:
+    node = violation["nodes"][0]
+    more = f" and {len(violation['nodes']) - 1} more" if len(violation["nodes"]) > 1 else ""
+    return f"{violation['id']}: {violation['help']}: {node['html'][:160]}{more}; {node['failureSummary'][:200]}"
+
+
+@every_page
+def test_page(visit: Visit, path: Path) -> None:
+    """One visit for all: alone, light enough, without errors, and right for axe at both widths in both looks."""
+    if not AXE.is_file():
+        pytest.skip("no axe-core: run make book, or npm ci")
+    name = path.relative_to(SITE).as_posix()
+    page = visit.open(name)
+    if name == "index.html":
+        page.wait_for_url("**/book/index.html")
+    page.add_script_tag(path=str(AXE))
+    found = []
+    for width in WIDTHS:
+        # Source listings are one template: two of the four looks show what can be wrong with it.
+        listing = "_modules" in path.parts
+        for scheme in ("light", "dark") if not listing else ("light",) if width == WIDTHS[0] else ("dark",):
+            visit.look(width, scheme)
+            if name != "404.html" and name != "index.html":
+                assert page.evaluate("document.documentElement.dataset.theme") == scheme
+            wide = page.evaluate("document.documentElement.scrollWidth - window.innerWidth")
+            if wide > 0:
+                found.append(f"{scheme}, {width}: the page scrolls sideways by {wide} px")
+            result = page.evaluate("axe.run(document, {resultTypes: ['violations']})")
+            found += [f"{scheme}, {width}: {describe(v)}" for v in result["violations"]]
+    assert not found, "\n".join(found)
+    assert not visit.outside, "the page asks other hosts"
+    assert not visit.errors
+    assert visit.bytes <= HEAVIEST, f"{visit.bytes / 1e6:.1f} MB"
+
+
+def test_search_finds_a_page(visit: Visit) -> None:
+    page = visit.open("book/index.html")
+    page.keyboard.press("Control+k")
+    page.keyboard.type("calibrate")
+    page.keyboard.press("Enter")
+    page.wait_for_url("**/search.html?q=calibrate*")
+    hit = page.locator("#search-results li a").first
+    hit.wait_for()
+    hit.click()
+    page.wait_for_url("**/book/data.html*")
+    assert not visit.outside
+    assert not visit.errors
+
+
+def test_the_keyboard_reaches_everything_and_shows_where_it_is(visit: Visit) -> None:
+    page = visit.open("book/index.html")
+    seen = []
+    for _ in range(40):
+        page.keyboard.press("Tab")
+        focus = page.evaluate(
+            """() => {
+                const e = document.activeElement;
+                if (!e || e === document.body) return null;
+                const parts = [e, ...e.children].map(part => [getComputedStyle(part), part.getBoundingClientRect()]);
+                const shown = parts.some(([style, box]) => box.width > 0 && box.height > 0
+                    && style.outlineStyle !== "none" && parseFloat(style.outlineWidth) > 0);
+                return { what: e.outerHTML.slice(0, 90), shown };
+            }"""
+        )
+        if focus is None:
+            break
+        seen.append(focus)
+    assert "skip" in seen[0]["what"].lower(), "the first stop leads past the menu"
+    assert len(seen) > 20
+    assert not [f["what"] for f in seen if not f["shown"]]
+
+
+def test_mathematics_is_typeset(visit: Visit) -> None:
+    page = visit.open("book/notation.html")
+    assert page.locator("mjx-container").count() > 10
+    assert page.locator("mjx-merror").count() == 0
+
+
+def test_the_look_is_the_readers_choice(visit: Visit) -> None:
+    page = visit.open("book/index.html")
+    shown = "[...document.querySelectorAll('.signature img')].map(e => e.checkVisibility())"
+    assert page.evaluate(shown) == [True, False]
+    visit.look(WIDTHS[0], "dark")
+    assert page.evaluate(shown) == [False, True]
+    button = page.locator(".theme-switch-button:visible").first
+    before = page.evaluate("document.documentElement.dataset.mode")
+    button.click()
+    assert page.evaluate("document.documentElement.dataset.mode") != before
+
+
+def test_print_shows_the_text_alone(visit: Visit) -> None:
+    page = visit.open("book/run.html")
+    page.emulate_media(media="print")
+    hidden = (".bd-sidebar-primary", ".bd-header-article", ".prev-next-footer")
+    assert not [h for h in hidden if page.evaluate(f"document.querySelector('{h}')?.checkVisibility() ?? false")]
+    assert page.evaluate("document.querySelector('.bd-article').checkVisibility()")
+
+
+def test_a_lost_reader_finds_home(visit: Visit) -> None:
+    page = visit.open("404.html")
+    assert page.locator("main a").get_attribute("href").endswith("/book/index.html")
