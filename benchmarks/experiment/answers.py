@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -106,8 +107,8 @@ def p(value: float) -> str:
 
 
 def minus(text: str) -> str:
-    """Hyphens before digits as minus signs."""
-    return "".join("−" if c == "-" and text[i + 1 : i + 2].isdigit() else c for i, c in enumerate(text))
+    """Hyphens that begin a number as minus signs."""
+    return re.sub(r"(?<![\w-])-(?=\d)|(?<=\de)-(?=\d)", "−", text)
 
 
 def plain_table(caption: str, header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
@@ -205,14 +206,14 @@ def second(small: Answers) -> str:
     copies = small.other("copies")
     same = NOT_RUN.capitalize() + "."
     if copies is not None:
-        same = (
-            f"One run to show it: {copies['steps']} steps from the same seed, and no weight of FA-Euler differs from FT-Euler's by "
-            f"more than {copies['largest_weight_difference']:.1g}."
-        )
+        apart = copies["largest_weight_difference"]
+        equal = "are equal to the last bit" if apart == 0 else f"differ by at most {apart:.1g}"
+        same = f"One run to show it: after {copies['steps']} steps from the same seed the weights of FA-Euler and FT-Euler {equal}."
     pairs = [(f"fa-{s}-continuous", f"ft-{s}") for s in ("euler", "rk2", "rk4")]
     pairs += [("neural-ode", "ft-rk4")]
     anode = [("fa-euler-anode_short", "ft-euler_short"), ("fa-rk2-anode_short", "ft-euler_short")]
     anode += [("ft-euler-end_short", "ft-euler_short")]
+    rates = same_rates(small)
     return f"""\
 The paper's FA rows are 0.5 to 0.6 dB below its FT rows. ANODE's adjoint differentiates the discrete solve exactly, so FA trained
 with it is FT, gradient for gradient. {same} So the table's FA rows are the continuous adjoint's. Two suspects are left.
@@ -226,13 +227,54 @@ stiff f has become in training:
 
 **ANODE's defaults**: two steps in place of five, the midpoint rule as RK2, and no y inside f.
 
-{small.versus(anode, "ANODE's defaults and y at the end only, trained for a quarter of the steps")}
+{small.versus(anode, "ANODE's defaults and y at the end only; short trainings")}
 
 A trained flow contracts: it takes different aliased images to nearly the same knee. Run backwards, what contracted expands, and
-the small errors of each backward step with it; more steps help, five are too few. The discrete adjoint never runs backwards. So
-with five steps a continuous adjoint hands the optimizer gradients of another function, and the better f gets, the worse they
-are: at the learning rate that suits backpropagation each of these trainings blew up (the rate in the table comes from a search
-of their own)."""
+the small errors of each backward step with it; more steps help, five are too few. The discrete adjoint never runs backwards. At
+first f is smooth and the continuous adjoint is as good; the better f gets, the worse are its gradients:
+
+{rates}
+
+{blown_up(small)} So the continuous adjoint costs twice: by its gradients, and by the low rate that it forces. Which of the
+two makes the difference in the table above, these runs do not separate."""
+
+
+def blown_up(small: Answers) -> str:
+    """Which trainings by the continuous adjoint diverged, and where they ended."""
+    said = []
+    for name in ("fa-euler", "fa-rk2", "fa-rk4", "neural-ode"):
+        key = name if name == "neural-ode" else f"{name}-continuous"
+        path = small.folder / f"{key}_4x_seed0.json"
+        if not path.exists():
+            continue
+        training = json.loads(path.read_text())["training"]
+        rates = " and ".join(f"{rate:g}" for rate in training.get("diverged_at", []))
+        ended = f"{training['settings']['learning_rate']:g} for {training['steps']:,} steps"
+        fell = f"diverged at {rates} and " if rates else ""
+        end = "was trained at" if training["finished"] else "diverged at its last try,"
+        said.append(f"{small.title(key)} {fell}{end} {ended}")
+    return f"In the long trainings {'; '.join(said)}." if said else ""
+
+
+def same_rates(small: Answers) -> str:
+    """Backpropagation and the continuous adjoint at the same learning rates, short trainings."""
+    searched = small.other("learning_rates")
+    if searched is None or "continuous adjoint" not in searched["validation_psnr"]:
+        return f"{NOT_RUN.capitalize()}."
+    found = searched["validation_psnr"]
+    rows = [
+        [title, *("diverged" if psnr is None else f"{psnr:.2f}" for psnr in found[family].values())]
+        for title, family in (("backpropagation", "fixed solver"), ("continuous adjoint", "continuous adjoint"))
+    ]
+    caption = f"Euler, N = 5: validation PSNR in dB after {searched['steps']} steps, by learning rate"
+    return plain_table(caption, ["gradient", *found["fixed solver"]], rows)
+
+
+def short_steps(small: Answers) -> str:
+    """How long the short trainings are, in words."""
+    steps = sorted({r.training.steps for r in small.runs if r.training is not None and r.variant == "short"})
+    table = max((r.training.steps for r in small.runs if r.training is not None), default=0)
+    return f"{' and '.join(map(str, steps))} of the table's {table:,} steps" if steps else NOT_RUN
 
 
 def third(small: Answers) -> str:
@@ -244,8 +286,8 @@ def third(small: Answers) -> str:
     control = [(f"{name}_short", "lt-rk4_short") for name in controls]
     euler = [(f"{a}_short", f"{b}_short") for a, b in others]
     return f"""\
-These trainings are short, a quarter of the table's steps, each beside an LT-RK4 of the same length; what they cannot show is how
-a part pays at the end of a long training.
+These trainings are short ({short_steps(small)}), each beside an LT-RK4 of the same length; what they cannot show is how a part
+pays at the end of a long training.
 
 {small.versus(short, "LT-RK4 without one of its parts, against LT-RK4; short trainings")}
 
@@ -372,7 +414,7 @@ PC_FLOW = """\
 spends the parameters elsewhere:
 
 - **θ(t) is piecewise constant.** LT-RK4 has one set of stages for all of time. PC-Flow has five small networks, one for each fifth
-  of [0, 1]: early ones remove strong aliasing, late ones polish.
+  of [0, 1].
 - **Three Euler steps a piece.** A finer grid with the same parameters, and so fifteen data consistencies in place of five. Its
   forward pass needs about 44 G multiply-adds for a 320 × 320 image; LT-RK4's needs 77 G.
 - **Predictor and corrector know of each other.** With hard data consistency the residual Eᴴ(Ex − y) is zero after every step, so
