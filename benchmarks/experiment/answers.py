@@ -225,10 +225,6 @@ stiff f has become in training:
 
 {small.versus(pairs, "Trained with the continuous adjoint, against backpropagation through the same solver")}
 
-**ANODE's defaults**: two steps in place of five, the midpoint rule as RK2, and no y inside f.
-
-{small.versus(anode, "ANODE's defaults and y at the end only; short trainings")}
-
 A trained flow contracts: it takes different aliased images to nearly the same knee. Run backwards, what contracted expands, and
 the small errors of each backward step with it; more steps help, five are too few. The discrete adjoint never runs backwards. At
 first f is smooth and the continuous adjoint is as good; the better f gets, the worse are its gradients:
@@ -236,7 +232,11 @@ first f is smooth and the continuous adjoint is as good; the better f gets, the 
 {rates}
 
 {blown_up(small)} So the continuous adjoint costs twice: by its gradients, and by the low rate that it forces. Which of the
-two makes the difference in the table above, these runs do not separate."""
+two makes the difference in the table above, these runs do not separate.
+
+**ANODE's defaults**: two steps in place of five, the midpoint rule as RK2, and no y inside f.
+
+{small.versus(anode, "ANODE's defaults and y at the end only; short trainings")}"""
 
 
 def blown_up(small: Answers) -> str:
