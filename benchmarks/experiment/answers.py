@@ -252,8 +252,14 @@ def blown_up(small: Answers) -> str:
         ended = f"{training['settings']['learning_rate']:g} for {training['steps']:,} steps"
         fell = f"diverged at {rates} and " if rates else ""
         end = "was trained at" if training["finished"] else "diverged at its last try,"
-        said.append(f"{small.title(key)} {fell}{end} {ended}")
-    return f"In the long trainings {'; '.join(said)}." if said else ""
+        best, last = training["best"], training["validation"][-1]
+        lost = f" (and fell from {best['psnr']:.1f} to {last[1]:.1f} dB after step {best['step']:,})"
+        said.append(f"{small.title(key)} {fell}{end} {ended}" + (lost if best["psnr"] - last[1] > 1 else ""))
+    return (
+        f"In the trainings of the table {'; '.join(said)}. The weights tested are those of the best validation."
+        if said
+        else ""
+    )
 
 
 def same_rates(small: Answers) -> str:

@@ -24,6 +24,9 @@ WIDTH = 5.0
 
 TEXT, SMALL = 11, 9
 
+CLOSE = 0.4
+"""Lines that are nearer, in dB, have their names on either side."""
+
 
 def psnr_against_parameters(results: Sequence[Result], acceleration: float = 4.0) -> Figure:
     """PSNR over the number of trainable parameters, one mark a row; classical methods are lines.
@@ -40,13 +43,16 @@ def psnr_against_parameters(results: Sequence[Result], acceleration: float = 4.0
         raise DataError(f"no results at {acceleration:g}x to draw; `reconode bench run` makes them")
     figure, ax = _plot(0.95)
     places = _side_by_side([row.first.parameters for row in shown])
+    levels = [row.interval("psnr").mean for row in shown if row.first.parameters == 0]
     for row, place in zip(shown, places, strict=True):
         look, interval = style(row.first.model), row.interval("psnr")
         if row.first.parameters == 0:
             ax.axhline(interval.mean, color=look.color, linestyle=look.line, linewidth=1.2, zorder=1)
             at = (0.995, interval.mean)
+            # Below its line where another line is just above.
+            side = "top" if any(0 < level - interval.mean < CLOSE for level in levels) else "bottom"
             ax.annotate(
-                row.label, at, xycoords=("axes fraction", "data"), ha="right", va="bottom", fontsize=SMALL, color=INK
+                row.label, at, xycoords=("axes fraction", "data"), ha="right", va=side, fontsize=SMALL, color=INK
             )
             continue
         whiskers = None
