@@ -16,7 +16,10 @@ from reconode.errors import DataError
 from reconode.files import write_whole
 
 SHIPPED = Path(__file__).parent / "trained"
-"""Where the weights are that come with the library, ``NAME_4x.safetensors``."""
+"""Where the weights are that come with the library, ``NAME_4x.safetensors``.
+
+:meta hide-value:
+"""
 
 
 def shipped(name: str, acceleration: float) -> Path | None:
