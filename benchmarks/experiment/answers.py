@@ -54,10 +54,12 @@ class Answers:
 
     def versus(self, pairs: Sequence[tuple[str, str]], caption: str, acceleration: float = 4) -> str:
         """A table of paired comparisons, one a line."""
-        lines = []
+        lines, unequal = [], False
         for a, b in pairs:
             c = self.against(a, b, acceleration)
             names = tuple(self.title(name) for name in (a, b))
+            if c is not None and self.examples(a, acceleration) != self.examples(b, acceleration):
+                names, unequal = (f"{names[0]} †", names[1]), True
             if c is None:
                 lines.append((*names, NOT_RUN, "", "", "", ""))
                 continue
@@ -71,7 +73,15 @@ class Answers:
             "Paired over the same knees: mean difference with its 95 % bootstrap interval over knees; p is Wilcoxon's "
             "signed-rank test, two-sided, not corrected for the number of lines.",
         )
+        notes += (
+            "† The two did not see as many examples: not a fair comparison; the results page says how many.",
+        ) * unequal
         return Table(f"{caption}, {acceleration:g}×", header, tuple(lines), notes).markdown()
+
+    def examples(self, name: str, acceleration: float) -> int | None:
+        """What a row's training saw; None for one that needs none."""
+        training = find_row(self.runs, name, acceleration).first.training
+        return None if training is None else training.examples
 
     def title(self, name: str) -> str:
         """A row's name as tables print it."""
