@@ -69,7 +69,7 @@ class Answers:
             cells = (dB(c), p(c.p), f"{c.higher} of {c.volumes}", f"{ssim.difference.mean:+.4f}", seeds)
             lines.append((*names, *(minus(cell) for cell in cells)))
         header = ("A", "B", "A − B, dB", "p", "knees won by A", "A − B, SSIM", "seeds")
-        notes = (
+        notes: tuple[str, ...] = (
             "Paired over the same knees: mean difference with its 95 % bootstrap interval over knees; p is Wilcoxon's "
             "signed-rank test, two-sided, not corrected for the number of lines.",
         )
