@@ -121,13 +121,10 @@ class Benchmark:
         if not path.exists():
             seed, mix = {"train": (0, "broad"), "val": (VALIDATION_SEED, "knees")}[split]
             made = phantoms.slices(1, self.shape, seed=seed, start=number, mix=mix)
-            rows, columns = self.shape
-            readout = torch.zeros(1, 2 * rows, columns, dtype=torch.complex64)
-            readout[:, rows // 2 : rows // 2 + rows] = made.hybrid[:, 0]
             acquired = torch.nonzero(made.acquired[0]).flatten()
             fastmri.write(
                 path,
-                to_kspace(readout),
+                oversampled(made.hybrid)[:, 0],
                 acquisition=made.contrast[0],
                 recon=self.recon,
                 padding=(int(acquired[0]), int(acquired[-1]) + 1),
@@ -167,6 +164,14 @@ def in_memory(benchmark: Benchmark, number: int, noise: float | None = None) -> 
 def file_name(number: int) -> str:
     """Of a test volume; it seeds the volume's mask, as fastMRI's file names do."""
     return f"test{number:03d}.h5"
+
+
+def oversampled(hybrid: Tensor) -> Tensor:
+    """K-space ``(…, 2 · rows, columns)`` whose cropped readout is these data, ``(…, rows, columns)``."""
+    rows = hybrid.shape[-2]
+    full = hybrid.new_zeros(*hybrid.shape[:-2], 2 * rows, hybrid.shape[-1])
+    full[..., rows // 2 : rows // 2 + rows, :] = hybrid
+    return to_kspace(full)
 
 
 def _target(made: phantoms.SimulatedVolume, recon: tuple[int, int]) -> Tensor:

@@ -9,13 +9,13 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from reconode import bench, evaluate, fastmri, masks, metrics, phantoms, results, zoo
-from reconode.benchmark import TEST_SEED, Benchmark, in_memory
+from reconode.benchmark import TEST_SEED, Benchmark, in_memory, oversampled
 from reconode.fastmri import Volume
 from reconode.jobs import Job, Plan
-from reconode.physics import HYBRID, center_crop, fft, ifft, to_kspace
+from reconode.physics import HYBRID, center_crop, fft, ifft
 from reconode.runs import BEST
 
 KNEES = 8
@@ -116,7 +116,7 @@ def with_phase(volume: Volume, turns: float) -> Volume:
     r, c = torch.meshgrid(torch.linspace(-0.5, 0.5, rows), torch.linspace(-0.5, 0.5, columns), indexing="ij")
     phase = 2 * math.pi * turns * (c + 0.7 * r + 1.5 * (c.square() - r * c))
     turned = fft(ifft(hybrid, HYBRID) * torch.polar(torch.ones_like(phase), phase), HYBRID)
-    return Volume(volume.info, _oversampled(turned), volume.target, None)
+    return Volume(volume.info, oversampled(turned), volume.target, None)
 
 
 def other(benchmark: Benchmark, kind: str) -> list[Volume]:
@@ -133,17 +133,9 @@ def other(benchmark: Benchmark, kind: str) -> list[Volume]:
 
 def in_memory_slice(benchmark: Benchmark, made: phantoms.Simulated, name: str) -> Volume:
     """A simulated slice as a volume of one."""
-    kspace = _oversampled(made.hybrid)
+    kspace = oversampled(made.hybrid)
     target = center_crop(ifft(kspace[:, 0]).abs(), *benchmark.recon)
     shape = (1, 1, kspace.shape[-2], kspace.shape[-1])
     about = {"acquisition": made.contrast[0]}
     info = fastmri.FileInfo(Path(name), shape, benchmark.recon, fastmri.SINGLECOIL, (0, shape[-1]), None, about)
     return Volume(info, kspace, target, None)
-
-
-def _oversampled(hybrid: Tensor) -> Tensor:
-    """K-space ``(…, 2 · rows, columns)`` whose cropped readout is these data."""
-    rows = hybrid.shape[-2]
-    full = hybrid.new_zeros(*hybrid.shape[:-2], 2 * rows, hybrid.shape[-1])
-    full[..., rows // 2 : rows // 2 + rows, :] = hybrid
-    return to_kspace(full)

@@ -318,8 +318,8 @@ stage unrolled to LT-RK4's multiply-adds:
 def fourth() -> str:
     """Table 2."""
     path = ROOT / "results" / "bench" / "models.json"
-    c = json.loads(path.read_text())["checkpointing"]
-    machine, size = json.loads(path.read_text())["machine"], json.loads(path.read_text())["size"]
+    measured = json.loads(path.read_text())
+    c, machine, size = (measured[key] for key in ("checkpointing", "machine", "size"))
     rows = [
         ["without", "13.6 GB", "0.88 s", f"{c['saved_bytes']['off'] / 2**20:,.0f} MiB", f"{c['seconds']['off']:.2f} s"],
         ["with", "3.7 GB", "1.01 s", f"{c['saved_bytes']['on'] / 2**20:,.1f} MiB", f"{c['seconds']['on']:.2f} s"],
