@@ -1,12 +1,14 @@
-"""The commands ``reconode bench search / run / transfer / ship``: the experiment behind the book's tables."""
+"""The commands ``reconode bench search / run / cost / transfer / ship``: the experiment behind the book's tables."""
 
 from __future__ import annotations
 
+import inspect
 import math
 import time
+from collections.abc import Callable
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -64,34 +66,32 @@ def write_benchmark(folder: Path, size: Size, train_slices: int, json_output: bo
     batch.finish()
 
 
-SizeOption = Annotated[Size | None, typer.Option(help="Of the benchmark.", show_default="full on a GPU, else small")]
-DataOption = Annotated[str, typer.Option(help="'simulated', or a folder of volumes, fastMRI's.")]
-OutOption = Annotated[Path, typer.Option(help="Folder of the trainings.")]
-ResultsOption = Annotated[Path, typer.Option(help="Folder of the results files.")]
-BudgetOption = Annotated[str | None, typer.Option(help="Stop cleanly after so long: 90s, 25m, 8h.")]
-StepsOption = Annotated[int | None, typer.Option(min=1, help="Of each training.", show_default="20000; small: 2000")]
-BatchOption = Annotated[int | None, typer.Option(min=1, help="Slices or slabs a step.", show_default="4; small: 1")]
-RowsOption = Annotated[
-    int | None, typer.Option(min=0, help="Height of the slabs; 0 for whole slices.", show_default="0; small: 48")
-]
-PrecisionOption = Annotated[str, typer.Option(help="Of the convolutions: no, bf16 or fp16.")]
-DeviceOption = Annotated[str | None, typer.Option(help="Where to compute.", show_default="the GPU, if any")]
 AccelerationOption = Annotated[list[float] | None, typer.Option(min=1, help="Repeat for several.", show_default="4")]
+BudgetOption = Annotated[str | None, typer.Option(help="Stop cleanly after so long: 90s, 25m, 8h.")]
 ModelsArgument = Annotated[list[str] | None, typer.Argument(help="Names of models; see `reconode models`.")]
 Table1Option = Annotated[bool, typer.Option("--table1", help="Every row of the paper's Table 1, and the classical.")]
 SeedOption = Annotated[list[int] | None, typer.Option(min=0, help="Repeat for several.", show_default="0")]
+VariantOption = Annotated[str, typer.Option(help="A word for the files' names when --steps is not the table's.")]
 
 
 def make_plan(
-    size: Size | None,
-    data: str,
-    out: Path,
-    results: Path,
-    steps: int | None,
-    batch_size: int | None,
-    rows: int | None,
-    precision: str,
-    device: str | None,
+    size: Annotated[
+        Size | None, typer.Option(help="Of the benchmark.", show_default="full on a GPU, else small")
+    ] = None,
+    data: Annotated[str, typer.Option(help="'simulated', or a folder of volumes, fastMRI's.")] = "simulated",
+    out: Annotated[Path, typer.Option(help="Folder of the trainings.")] = Path("runs/bench"),
+    results: Annotated[Path, typer.Option(help="Folder of the results files.")] = Path("results"),
+    device: Annotated[str | None, typer.Option(help="Where to compute.", show_default="the GPU, if any")] = None,
+    steps: Annotated[
+        int | None, typer.Option(min=1, help="Of each training.", show_default="20000; small: 2000")
+    ] = None,
+    batch_size: Annotated[
+        int | None, typer.Option(min=1, help="Slices or slabs a step.", show_default="4; small: 1")
+    ] = None,
+    rows: Annotated[
+        int | None, typer.Option(min=0, help="Height of the slabs; 0 for whole slices.", show_default="0; small: 48")
+    ] = None,
+    precision: Annotated[str, typer.Option(help="Of the convolutions: no, bf16 or fp16.")] = "no",
 ) -> Plan:
     """The options as a plan; small is made for a CPU."""
     import torch
@@ -120,24 +120,50 @@ def make_plan(
     )
 
 
+TRAINING = ("steps", "batch_size", "rows", "precision")
+"""The options of a plan that only trainings need."""
+
+
+def planned(*, trains: bool = True, **defaults: Any) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """A command that takes a plan as its first argument gets the options of :func:`make_plan` in its place.
+
+    Typer reads a command's options from its signature, so the six commands that share them would list them six times.
+
+    Args:
+        trains: whether the command needs the options of a training.
+        **defaults: other defaults than :func:`make_plan`'s.
+    """
+    shared = [
+        option.replace(default=defaults.get(option.name, option.default), kind=inspect.Parameter.KEYWORD_ONLY)
+        for option in inspect.signature(make_plan, eval_str=True, locals={"Plan": None}).parameters.values()
+        if trains or option.name not in TRAINING
+    ]
+
+    def wrap(command: Callable[..., None]) -> Callable[..., None]:
+        own = list(inspect.signature(command, eval_str=True, locals={"Plan": None}).parameters.values())[1:]
+
+        def run(**given: Any) -> None:
+            command(make_plan(**{option.name: given.pop(option.name) for option in shared}), **given)
+
+        options = [option.replace(kind=inspect.Parameter.KEYWORD_ONLY) for option in own] + shared
+        run.__name__, run.__doc__ = command.__name__, command.__doc__
+        run.__signature__ = inspect.Signature(options)  # type: ignore[attr-defined]
+        run.__annotations__ = {option.name: option.annotation for option in options}
+        return run
+
+    return wrap
+
+
 @bench.command(epilog="Example:  reconode bench search --size small --steps 500")
+@planned(steps=500)
 def search(
-    size: SizeOption = None,
-    data: DataOption = "simulated",
-    out: OutOption = Path("runs/bench"),
-    results: ResultsOption = Path("results"),
-    steps: StepsOption = 500,
-    batch_size: BatchOption = None,
-    rows: RowsOption = None,
-    precision: PrecisionOption = "no",
-    device: DeviceOption = None,
+    plan: Plan,
     budget: BudgetOption = None,
 ) -> None:
     """Find a learning rate for each family of models on the validation data, the same effort for each."""
     from reconode import bench as queue
     from reconode import jobs as table_rows
 
-    plan = make_plan(size, data, out, results, steps, batch_size, rows, precision, device)
     if queue.search(plan, parse_budget(budget)):
         answer.print(f"{plan.results / plan.name / table_rows.RATES_FILE}")
     else:
@@ -145,23 +171,16 @@ def search(
 
 
 @bench.command(epilog="Example:  reconode bench run --table1 --acceleration 4 --acceleration 8 --budget 25m")
+@planned()
 def run(
+    plan: Plan,
     models: ModelsArgument = None,
     table1: Table1Option = False,
     ablations: Annotated[bool, typer.Option("--ablations", help="Every ablation.")] = False,
     acceleration: AccelerationOption = None,
     seed: SeedOption = None,
-    size: SizeOption = None,
-    data: DataOption = "simulated",
-    out: OutOption = Path("runs/bench"),
-    results: ResultsOption = Path("results"),
-    steps: StepsOption = None,
-    batch_size: BatchOption = None,
-    rows: RowsOption = None,
-    precision: PrecisionOption = "no",
-    device: DeviceOption = None,
     budget: BudgetOption = None,
-    variant: Annotated[str, typer.Option(help="A word for the files' names when --steps is not the table's.")] = "",
+    variant: VariantOption = "",
     dry: Annotated[bool, typer.Option("--list", help="Only say what is done and what is not.")] = False,
 ) -> None:
     """Work off the jobs that have no results file yet; what is not finished in time goes on the next time."""
@@ -170,7 +189,6 @@ def run(
     from reconode import zoo
     from reconode.train import TrainingError
 
-    plan = make_plan(size, data, out, results, steps, batch_size, rows, precision, device)
     names = list(models or [])
     names += table_rows.TABLE1 if table1 else []
     names += [name for name, entry in zoo.MODELS.items() if entry.family == "ablation"] if ablations else []
@@ -207,18 +225,11 @@ def _work(plan: Plan, job: Job, left: float) -> None:
 
 
 @bench.command(epilog="Example:  reconode bench cost --table1 --size full --precision bf16")
+@planned()
 def cost(
+    plan: Plan,
     models: ModelsArgument = None,
     table1: Table1Option = False,
-    size: SizeOption = None,
-    data: DataOption = "simulated",
-    out: OutOption = Path("runs/bench"),
-    results: ResultsOption = Path("results"),
-    steps: StepsOption = None,
-    batch_size: BatchOption = None,
-    rows: RowsOption = None,
-    precision: PrecisionOption = "no",
-    device: DeviceOption = None,
 ) -> None:
     """Time a training step of each model on this machine, and say what its training would take."""
     import json
@@ -228,47 +239,43 @@ def cost(
     from reconode import zoo
     from reconode.files import write_whole
 
-    plan = make_plan(size, data, out, results, steps, batch_size, rows, precision, device)
     names = [*(models or []), *(table_rows.TABLE1 if table1 else [])]
     jobs = [job for job in table_rows.jobs(names, [4.0], [0]) if zoo.find(job.model).learned]
     if not jobs:
         raise UsageError("which models? name some networks, or give --table1")
-    table = make_table("model", "seconds a step", "steps", "hours")
     measured, total = [], 0.0
+    table = make_table("model", "seconds a step", "steps", "hours")
     for job in jobs:
         count, seconds = plan.with_rate(job, 0.0).steps, queue.cost(plan, job)
-        measured.append(
-            {"model": job.model, "seconds_a_step": seconds, "steps": count, "hours": seconds * count / 3600}
-        )
-        table.add_row(job.model, f"{seconds:.3g}", str(count), f"{seconds * count / 3600:.1f}")
+        hours = seconds * count / 3600
+        measured.append({"model": job.model, "seconds_a_step": seconds, "steps": count, "hours": hours})
+        total += hours
+        table.add_row(job.model, f"{seconds:.3g}", str(count), f"{hours:.1f}")
     answer.print(table)
     hardware = queue.hardware(plan.device)
-    said = {"batch_size": plan.batch_size, "rows": plan.rows, "precision": precision, "hardware": hardware}
+    said = {"batch_size": plan.batch_size, "rows": plan.rows, "precision": plan.precision, "hardware": hardware}
     path = plan.results / plan.name / f"cost_{plan.device}.json"
-    write_whole(path, json.dumps({**said, "rows_measured": measured}, indent=1) + "\n")
-    answer.print(f"{total:.1f} hours together; written to {path}")
+    write_whole(path, json.dumps({**said, "rows_measured": measured, "hours": total}, indent=1) + "\n")
+    answer.print(f"{total:.1f} hours together, for one acceleration and one seed; written to {path}")
 
 
 @bench.command(epilog="Example:  reconode bench transfer --real ../shared/data")
+@planned(trains=False)
 def transfer(
+    plan: Plan,
     models: Annotated[
         list[str] | None, typer.Argument(help="Names of models; all that are trained by default.")
     ] = None,
     real: Annotated[Path | None, typer.Option(help="Folder of real volumes with targets.")] = None,
     acceleration: AccelerationOption = None,
     seed: SeedOption = None,
-    size: SizeOption = None,
-    data: DataOption = "simulated",
-    out: OutOption = Path("runs/bench"),
-    results: ResultsOption = Path("results"),
-    device: DeviceOption = None,
+    variant: VariantOption = "",
 ) -> None:
     """Test trained models on what they were not trained for: real anatomy, other noise, masks, accelerations."""
     from reconode import jobs as table_rows
     from reconode import transfer as tests
 
-    plan = make_plan(size, data, out, results, None, None, None, "no", device)
-    for job in table_rows.jobs(list(models or table_rows.TABLE1), acceleration or [4.0], seed or [0]):
+    for job in table_rows.jobs(list(models or table_rows.TABLE1), acceleration or [4.0], seed or [0], variant):
         if not plan.result(job).exists():
             notes.print(f"{job.name}: not trained, so not tested")
         elif tests.run(plan, job, real):
@@ -276,16 +283,13 @@ def transfer(
 
 
 @bench.command(epilog="Example:  reconode bench ship --size small")
+@planned(trains=False)
 def ship(
-    size: SizeOption = None,
-    data: DataOption = "simulated",
-    out: OutOption = Path("runs/bench"),
-    results: ResultsOption = Path("results"),
+    plan: Plan,
     half: Annotated[list[str] | None, typer.Option(help="Models to keep in half precision.")] = None,
 ) -> None:
     """Copy the best weights of seed 0 to where `reconode.load` finds them, and say in each what it was trained on."""
     from reconode import bench as queue
 
-    plan = make_plan(size, data, out, results, None, None, None, "no", "cpu")
     for path in queue.ship(plan, set(half or ["unet"])):
         answer.print(str(path))

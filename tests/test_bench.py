@@ -227,6 +227,19 @@ def test_cost_is_positive(plan):
     assert bench.cost(plan, Job("lt-euler"), repeats=1) > 0
 
 
+def test_the_cost_of_a_table_is_the_sum_of_its_rows(plan, monkeypatch):
+    monkeypatch.setitem(sys.modules["reconode.benchmark"].SIZES, "small", TINY)
+    monkeypatch.setattr(bench, "cost", lambda plan, job: {"lt-euler": 2.0, "kiki-net": 8.0}[job.model])
+    given = ["lt-euler", "kiki-net", "tv", "--size", "small", "--device", "cpu", "--steps", "3600", "--rows", "32"]
+    said = CliRunner().invoke(app, ["bench", "cost", *given, "--results", str(plan.results)])
+    assert "6.0 hours together" in said.stdout, (
+        "whole slices are twice as high as slabs, so they are half as many steps"
+    )
+    written = json.loads((plan.results / "small" / "cost_cpu.json").read_text())
+    assert [row["hours"] for row in written["rows_measured"]] == [2.0, 4.0]
+    assert (written["hours"], written["rows"], written["precision"]) == (6.0, 32, "no")
+
+
 def test_the_command_lists_and_goes_on(plan, monkeypatch, tmp_path):
     monkeypatch.setitem(sys.modules["reconode.benchmark"].SIZES, "small", TINY)
     common = ["--size", "small", "--device", "cpu", "--out", str(tmp_path / "runs"), "--steps", "3", "--rows", "32"]
