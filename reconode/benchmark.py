@@ -73,7 +73,7 @@ class Benchmark:
         probes = [
             phantoms.slices(2, self.shape, seed=0, mix="broad").target,
             phantoms.slices(2, self.shape, seed=VALIDATION_SEED, mix="knees").target,
-            *(_target(self.volume(n), self.recon) for n in (0, self.volumes - 1)),
+            *(_target(self.volume(n).kspace, self.recon) for n in (0, self.volumes - 1)),
         ]
         digest = hashlib.sha256(self.recipe.encode())
         for target in probes:
@@ -154,11 +154,16 @@ def find(name: str) -> Benchmark:
 def in_memory(benchmark: Benchmark, number: int, noise: float | None = None) -> Volume:
     """Test knee `number` as reading its file gives it."""
     made = benchmark.volume(number, noise)
-    slices, coils, rows, columns = made.kspace.shape
-    about = {"acquisition": made.acquisition}
+    return as_read(made.kspace, file_name(number), made.acquisition, benchmark.recon, made.padding)
+
+
+def as_read(kspace: Tensor, name: str, acquisition: str, recon: tuple[int, int], padding: tuple[int, int]) -> Volume:
+    """Fully sampled k-space ``(slices, 1, rows, columns)`` as reading a file of it gives it."""
+    slices, coils, rows, columns = kspace.shape
+    about = {"acquisition": acquisition}
     shape = (slices, coils, rows, columns)
-    info = FileInfo(Path(file_name(number)), shape, benchmark.recon, fastmri.SINGLECOIL, made.padding, None, about)
-    return Volume(info, made.kspace, _target(made, benchmark.recon), None)
+    info = FileInfo(Path(name), shape, recon, fastmri.SINGLECOIL, padding, None, about)
+    return Volume(info, kspace, _target(kspace, recon), None)
 
 
 def file_name(number: int) -> str:
@@ -174,5 +179,5 @@ def oversampled(hybrid: Tensor) -> Tensor:
     return to_kspace(full)
 
 
-def _target(made: phantoms.SimulatedVolume, recon: tuple[int, int]) -> Tensor:
-    return torch.stack([center_crop(ifft(one), *recon).abs() for one in made.kspace[:, 0]])
+def _target(kspace: Tensor, recon: tuple[int, int]) -> Tensor:
+    return torch.stack([center_crop(ifft(one), *recon).abs() for one in kspace[:, 0]])

@@ -12,10 +12,10 @@ import torch
 from torch import nn
 
 from reconode import bench, evaluate, fastmri, masks, metrics, phantoms, results, zoo
-from reconode.benchmark import TEST_SEED, Benchmark, in_memory, oversampled
+from reconode.benchmark import TEST_SEED, Benchmark, as_read, in_memory, oversampled
 from reconode.fastmri import Volume
 from reconode.jobs import Job, Plan
-from reconode.physics import HYBRID, center_crop, fft, ifft
+from reconode.physics import HYBRID, fft, ifft
 from reconode.runs import BEST
 
 KNEES = 8
@@ -53,7 +53,7 @@ def tests(benchmark: Benchmark, acceleration: float, real: Path | None) -> Itera
         yield Test(f"noise-{noise:g}", "noise", f"noise {100 * noise:g} %", noisy, acceleration)
     for turns in WRAPS:
         turned = [with_phase(volume, turns) for volume in knees]
-        yield Test(f"phase-{turns:g}", "phase", f"{turns:g} more turns of phase", turned, acceleration)
+        yield Test(f"phase-{turns:g}", "phase", f"phase, {turns:g} turn{'s' * (turns > 1)} more", turned, acceleration)
     yield Test("heads", "anatomy", "heads", other(benchmark, "head"), acceleration)
     yield Test("shapes", "anatomy", "overlapping shapes", other(benchmark, "shapes"), acceleration)
     yield Test("equispaced", "mask", "equispaced mask", knees, acceleration, "equispaced")
@@ -126,16 +126,8 @@ def other(benchmark: Benchmark, kind: str) -> list[Volume]:
     while len(found) < KNEES:
         made = phantoms.slices(1, benchmark.shape, seed=TEST_SEED, start=start, mix="broad")
         if kind in made.kind[0]:
-            found.append(in_memory_slice(benchmark, made, f"{kind}{start:04d}.h5"))
+            kspace = oversampled(made.hybrid)
+            name, whole = f"{kind}{start:04d}.h5", (0, kspace.shape[-1])
+            found.append(as_read(kspace, name, made.contrast[0], benchmark.recon, whole))
         start += 1
     return found
-
-
-def in_memory_slice(benchmark: Benchmark, made: phantoms.Simulated, name: str) -> Volume:
-    """A simulated slice as a volume of one."""
-    kspace = oversampled(made.hybrid)
-    target = center_crop(ifft(kspace[:, 0]).abs(), *benchmark.recon)
-    shape = (1, 1, kspace.shape[-2], kspace.shape[-1])
-    about = {"acquisition": made.contrast[0]}
-    info = fastmri.FileInfo(Path(name), shape, benchmark.recon, fastmri.SINGLECOIL, (0, shape[-1]), None, about)
-    return Volume(info, kspace, target, None)
