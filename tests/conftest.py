@@ -1,11 +1,13 @@
-"""Fixtures that every test may use: small volumes, and the shared real data when it is there."""
+"""Fixtures that every test may use: small volumes, the shared real data when it is there, and a browser."""
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -17,6 +19,16 @@ from reconode.physics import fft
 torch.set_num_threads(1)  # small images on few cores: more threads only wait for each other
 
 SHARED = Path(__file__).resolve().parents[2] / "shared" / "data"
+CHROMIUMS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
+QUIET = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
 
 
 @pytest.fixture(scope="session")
@@ -92,3 +104,44 @@ def small_disk(tmp_path):
         pytest.skip("cannot mount a tmpfs here")
     yield folder
     subprocess.run(["umount", folder], check=True)
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    """A Chromium: one that is installed, else Playwright's; without one the test skips, or fails if it is required."""
+    playwright = pytest.importorskip("playwright.sync_api", reason="no playwright: pip install 'reconode[test]'")
+    with playwright.sync_playwright() as started:
+        found = next(filter(None, map(shutil.which, CHROMIUMS)), None) or started.chromium.executable_path
+        if not Path(found).exists():
+            words = "no Chromium here: install one, or run .venv/bin/playwright install chromium"
+            (pytest.fail if os.environ.get("RECONODE_BROWSER") == "required" else pytest.skip)(words)
+        opened = started.chromium.launch(executable_path=str(found), args=QUIET)
+        yield opened
+        opened.close()
+
+
+@pytest.fixture
+def page(browser: Any) -> Iterator[Any]:
+    """A page that must stay without errors and ask nobody for anything but the file that it shows."""
+    opened = browser.new_page(viewport={"width": 1000, "height": 1000}, color_scheme="light")
+    wrong: list[str] = []
+    opened.on("console", lambda m: wrong.append(m.text) if m.type in {"error", "warning"} else None)
+    opened.on("pageerror", lambda error: wrong.append(str(error)))
+    opened.on("request", lambda r: None if r.url.startswith(("file:", "data:", "about:")) else wrong.append(r.url))
+    opened.set_default_timeout(10_000)
+    yield opened
+    opened.close()
+    assert not wrong
+
+
+@pytest.fixture
+def show(page: Any, tmp_path: Path) -> Any:
+    """Open a widget's own page from the disk, as a reader would by hand."""
+
+    def opened(widget: Any) -> Any:
+        widget.save(tmp_path / "page.html")
+        page.goto((tmp_path / "page.html").as_uri())
+        page.wait_for_selector(".reconode-widget[data-ready]", state="attached")
+        return page
+
+    return opened

@@ -9,7 +9,6 @@ from __future__ import annotations
 import functools
 import http.server
 import os
-import shutil
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,46 +16,15 @@ from typing import Any
 
 import pytest
 
-playwright = pytest.importorskip("playwright.sync_api", reason="no playwright: pip install 'reconode[test]'")
-
 ROOT = Path(__file__).parents[1]
 SITE = ROOT / os.environ.get("RECONODE_SITE", "_build/html")
 PAGES = sorted(p for p in SITE.rglob("*.html") if not {"_static", "_sources"} & set(p.parts))
 AXE = ROOT / "node_modules/axe-core/axe.min.js"
-QUIET = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
-NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
 SUBFOLDER = "some/folder"
 HEAVIEST = 3_000_000
 WIDTHS = (1280, 390)
 
 every_page = pytest.mark.parametrize("path", PAGES, ids=lambda path: path.relative_to(SITE).as_posix())
-
-
-def chromium(started: Any) -> str:
-    """A Chromium's path: one that is installed, else Playwright's."""
-    found = next(filter(None, map(shutil.which, NAMES)), None) or started.chromium.executable_path
-    if not Path(found).exists():
-        words = "no Chromium here: install one, or run .venv/bin/playwright install chromium"
-        if os.environ.get("RECONODE_BROWSER") == "required":
-            pytest.fail(words)
-        pytest.skip(words)
-    return str(found)
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    with playwright.sync_playwright() as started:
-        opened = started.chromium.launch(executable_path=chromium(started), args=QUIET)
-        yield opened
-        opened.close()
 
 
 @pytest.fixture(scope="module")
