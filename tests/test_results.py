@@ -1,4 +1,4 @@
-"""Results files and paired statistics, on made-up results, against scipy and against sums done by hand."""
+"""Results files: they come back as they were written, and a file that is wrong is an error that says where."""
 
 from __future__ import annotations
 

@@ -8,12 +8,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 import scipy.stats
+from test_results import made_up_run, row, save
 
 from reconode import results, statistics
 from reconode.errors import DataError
 
 ROOT = Path(__file__).resolve().parents[1]
-from test_results import made_up_run, row, save
 
 
 class TestWilcoxon:
