@@ -49,6 +49,7 @@ def print_table(
         list[float] | None, typer.Option(min=1, help="Repeat for several.", show_default="all that were run")
     ] = None,
     baseline: Annotated[str, typer.Option(help="ablations: what all are compared with.")] = "lt-rk4",
+    variant: Annotated[str, typer.Option(help="table1: of the trainings, such as long.", show_default="none")] = "",
     group: Annotated[list[str] | None, typer.Option(help="transfer: groups of tests.", show_default="all")] = None,
 ) -> None:
     """Print Table 1 beside the paper's, the ablations, the transfer tests, or one model against another."""
@@ -64,7 +65,7 @@ def print_table(
         made = [_compare_files(*map(Path, rows))]
     else:
         folder, narrow = find_folder(results, benchmark), format_ is Format.text
-        made = _make(which, folder, rows, acceleration or [], baseline, group or [], narrow)
+        made = _make(which, folder, rows, acceleration or [], baseline, variant, group or [], narrow)
     for number, one in enumerate(made):
         if number:
             sys.stdout.write("\n")
@@ -103,6 +104,7 @@ def _make(
     names: Sequence[str],
     accelerations: Sequence[float],
     baseline: str,
+    variant: str,
     groups: Sequence[str],
     narrow: bool,
 ) -> list[Table]:
@@ -118,9 +120,12 @@ def _make(
         return [tables.transfer_table(tested, *pair) for pair in pairs if groups or pair in there]
     runs = results.read_all(folder)
     if which is Which.table1:
-        shown = accelerations or _accelerations(runs)
+        of_variant = [r for r in runs if r.variant == variant] if variant else runs
+        if not of_variant:
+            raise UsageError(f"--variant {variant}: {folder} has no such runs")
+        shown = accelerations or _accelerations(of_variant)
         columns = [[a] for a in shown] if narrow else [shown]
-        return [tables.table1(runs, folder.name, some) for some in columns]
+        return [tables.table1(runs, folder.name, some, variant) for some in columns]
     if which is Which.ablations:
         changed = [r for r in runs if r.model in names or (not names and tables.is_ablation(r))]
         if not changed:

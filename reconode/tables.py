@@ -6,6 +6,7 @@ A table is of one benchmark; what could mislead (an unfinished training, another
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 
 from reconode import paper, zoo
 from reconode.errors import DataError, UsageError
@@ -23,13 +24,16 @@ NAMES = {"psnr": "PSNR", "ssim": "SSIM", "nmse": "NMSE"}
 NOT_RUN, UNFINISHED, BELOW = "not run", "†", "‡"
 
 
-def table1(results: Sequence[Result], benchmark: str, accelerations: Sequence[float] = (4.0, 8.0)) -> Table:
+def table1(
+    results: Sequence[Result], benchmark: str, accelerations: Sequence[float] = (4.0, 8.0), variant: str = ""
+) -> Table:
     """The paper's Table 1, ours beside the paper's: classical rows, the paper's rows in its order, what goes beyond.
 
     Args:
         results: of one benchmark; ablations among them are left out.
         benchmark: its name.
         accelerations: a pair of columns for each metric.
+        variant: of the trainings, such as "long"; then only rows that were run are shown.
 
     Raises:
         DataError: for results of another benchmark, or of different data.
@@ -38,18 +42,28 @@ def table1(results: Sequence[Result], benchmark: str, accelerations: Sequence[fl
         if result.data.name != benchmark:
             raise DataError(f"{result.file_name} is of benchmark {describe(result.data)}; this table is of {benchmark}")
     same_data(results)
-    found = rows(r for r in results if r.acceleration in accelerations and _slot(r) is not None)
+    chosen = [
+        replace(r, variant="")
+        for r in results
+        if r.acceleration in accelerations
+        and r.family != "ablation"
+        and (r.variant == variant or r.family == "classical")
+    ]
+    if variant and not any(r.training for r in chosen):
+        raise DataError(f"no run of variant {variant!r} among the results")
+    found = rows(chosen)
     header = ["model", "parameters"]
     for a in accelerations:
         header += [column for m in ("PSNR", "SSIM") for column in (f"{m} {a:g}×", f"{m} {a:g}×, paper")]
     header.append("seeds" if len(accelerations) == 1 else "seeds " + " / ".join(f"{a:g}×" for a in accelerations))
     lines = [
-        _line(model, [found.get((model, variant, float(a))) for a in accelerations], accelerations)
-        for model, variant in _table1_keys(found.values())
+        _line(model, [found.get((model, "", float(a))) for a in accelerations], accelerations)
+        for model in _table1_models(found.values(), () if variant else SLOTS)
     ]
     shown = list(found.values())
     notes = [INTERVALS, *papers(benchmark, accelerations), *budgets(shown), *adjoints(shown), *hardware(shown)]
-    return Table(title("Table 1", results), tuple(header), tuple(lines), tuple(notes))
+    what = f"Table 1, {variant} trainings" if variant else "Table 1"
+    return Table(title(what, results), tuple(header), tuple(lines), tuple(notes))
 
 
 def ablation_table(
@@ -204,19 +218,19 @@ def _place(result: Head) -> float:
 
 
 def _slot(result: Head) -> str | None:
-    """The row of Table 1 that a result belongs in or under; None for ablations and variants other than FA's."""
-    if result.family == "ablation" or (result.variant and result.family != "FA"):
+    """The row of Table 1 that a result belongs in or under; None for ablations and variants."""
+    if result.family == "ablation" or result.variant:
         return None
     return paper.row_of(result.model) or result.model
 
 
-def _table1_keys(found: Iterable[Row]) -> list[tuple[str, str]]:
-    """Model and variant of each line of Table 1: all that were run, and a line for each slot of which none was."""
-    heads = {row.first.row: row.first for row in found}
+def _table1_models(found: Iterable[Row], slots: Sequence[str]) -> list[str]:
+    """Model of each line of Table 1: all that were run, and a line for each slot of which none was."""
+    heads = {row.first.model: row.first for row in found}
     filled = {_slot(head) for head in heads.values()}
-    lines = [(order(head), row) for row, head in heads.items()]
-    lines += [((SLOTS.index(slot), 0, slot, ""), (slot, "")) for slot in SLOTS if slot not in filled]
-    return [row for _, row in sorted(lines)]
+    lines = [(order(head), model) for model, head in heads.items()]
+    lines += [((SLOTS.index(slot), 0, slot, ""), slot) for slot in slots if slot not in filled]
+    return [model for _, model in sorted(lines)]
 
 
 def _line(model: str, found: Sequence[Row | None], accelerations: Sequence[float]) -> tuple[str, ...]:

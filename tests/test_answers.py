@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-import importlib.util
+import importlib
+import statistics
 import sys
 from pathlib import Path
 
 import pytest
+from test_results import made_up_run, save
 
 from reconode.metrics import Interval
 from reconode.statistics import Comparison
@@ -16,11 +18,16 @@ ROOT = Path(__file__).parents[1]
 
 @pytest.fixture(scope="module")
 def answers():
-    spec = importlib.util.spec_from_file_location("answers", ROOT / "benchmarks" / "experiment" / "answers.py")
-    module = importlib.util.module_from_spec(spec)
-    sys.modules["answers"] = module
-    spec.loader.exec_module(module)
-    return module
+    with pytest.MonkeyPatch.context() as patch:
+        patch.syspath_prepend(ROOT / "benchmarks" / "experiment")
+        yield importlib.import_module("answers")
+        for name in ("answers", "evidence"):
+            sys.modules.pop(name)
+
+
+@pytest.fixture
+def evidence(answers):
+    return sys.modules["evidence"]
 
 
 def test_the_page_is_made_of_todays_results(answers):
@@ -32,15 +39,40 @@ def test_the_page_is_made_of_todays_results(answers):
     "low, high, word",
     [(0.1, 0.3, "better"), (-0.3, -0.1, "worse"), (-0.1, 0.2, "no difference")],
 )
-def test_words_follow_the_interval(answers, monkeypatch, low, high, word):
+def test_words_follow_the_interval(evidence, monkeypatch, low, high, word):
     comparison = Comparison("psnr", Interval((low + high) / 2, low, high, 40), 0.5, 20, 40)
-    small = answers.Answers(ROOT / "results" / "small")
+    small = evidence.Answers(ROOT / "results" / "small")
     monkeypatch.setattr(small, "against", lambda *a, **k: comparison)
     assert word in small.say("lt-rk4", "d5c5")
-    assert "−" in answers.minus(answers.dB(comparison)) or low > 0
+    assert "−" in evidence.minus(evidence.dB(comparison)) or low > 0
 
 
 def test_what_was_not_run_is_said(answers):
     small = answers.Answers(ROOT / "results" / "small")
     assert small.versus([("lt-rk4", "gradient-descent")], "x").count("not run") == 1
     assert small.say("lt-rk4", "gradient-descent").endswith("not run")
+
+
+def test_differences_by_seed_are_of_equal_seeds(evidence, tmp_path):
+    runs = [made_up_run("lt-rk4", seed, level=25 + seed / 10) for seed in range(3)]
+    runs += [made_up_run("d5c5", seed, level=24.5) for seed in (0, 2)] + [made_up_run("lt-rk2", 1, level=24.5)]
+    small = evidence.Answers(save(tmp_path, *runs))
+    assert small.shared_seeds("lt-rk4", "d5c5", 4) == [0, 2]
+    each = [
+        statistics.mean(v["psnr"] - w["psnr"] for v, w in zip(runs[i]["volumes"], runs[j]["volumes"], strict=True))
+        for i, j in ((0, 3), (2, 4))
+    ]
+    table = small.by_seed([("lt-rk4", "d5c5"), ("lt-rk4", "lt-rk2")], "x")
+    assert f"{each[0]:+.2f}, {each[1]:+.2f}" in evidence.minus(table).replace("−", "-")
+    assert f"± {statistics.stdev(each):.2f}" in table
+    assert "lt-rk2" not in table.lower(), "one seed is no spread"
+    assert small.by_seed([("lt-rk4", "lt-rk2")], "x") == "x: not run."
+
+
+def test_gains_are_of_the_same_seed(evidence, tmp_path):
+    runs = [made_up_run("lt-rk4", seed, level=25 + seed) for seed in range(2)]
+    runs += [made_up_run("lt-rk4", 1, variant="long", level=26.5)]
+    table = evidence.Answers(save(tmp_path, *runs)).gains(["lt-rk4", "d5c5"], "long", "x")
+    gain = statistics.mean(v["psnr"] - w["psnr"] for v, w in zip(runs[2]["volumes"], runs[1]["volumes"], strict=True))
+    assert f"{gain:+.2f} [" in table
+    assert table.count("not run") == 1

@@ -124,6 +124,18 @@ class TestTable1:
         for said in ("made-up", "00000000deadbeef", "96 × 112", "12 test volumes", "24 slices", "random masks"):
             assert said in table.caption
 
+    def test_a_variant_has_a_table_of_its_own_with_the_classical_rows(self, folder):
+        made = tables.table1(results.read_all(folder), "made-up", (4.0,), "short")
+        assert [row[0] for row in made.rows] == ["Zero-filled", "ReconODE-LT-RK4"]
+        assert "short trainings" in made.caption
+        usual = tables.table1(results.read_all(folder), "made-up", (4.0,))
+        psnr = [column(table, "PSNR 4×")["ReconODE-LT-RK4"][:4] for table in (made, usual)]
+        assert float(psnr[0]) < float(psnr[1]), "the short one's scores are not the row's"
+        with pytest.raises(DataError, match="no run of variant 'longer'"):
+            tables.table1(results.read_all(folder), "made-up", (4.0,), "longer")
+        assert "short trainings" in run("--results", folder.parent, "--variant", "short").stdout
+        assert "has no such runs" in run("--results", folder.parent, "--variant", "x", status=1).stderr
+
     def test_every_row_of_the_queue_has_a_line(self, tmp_path):
         save(tmp_path, *map(made_up_run, TABLE1))
         table = tables.table1(results.read_all(tmp_path), "made-up", [4.0])

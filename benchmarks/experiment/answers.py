@@ -10,120 +10,15 @@ from __future__ import annotations
 
 import argparse
 import json
-import re
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from reconode import results, tables, zoo
-from reconode.errors import ReconodeError
+from evidence import NOT_RUN, Answers, plain_table
+
 from reconode.files import write_whole
-from reconode.results import Result, Transfer
-from reconode.statistics import Comparison, compare
-from reconode.tables import find_row
-from reconode.typeset import Table
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGE = ROOT / "book" / "answers.md"
-NOT_RUN = "not run"
-
-
-class Answers:
-    """The files of one benchmark, and the sentences and tables made of them.
-
-    Args:
-        folder: results/small, for one.
-    """
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        self.runs: list[Result] = results.read_all(folder)
-        self.moved: list[Transfer] = results.read_all_transfer(folder)
-
-    def other(self, name: str) -> Any:
-        """A measurement that is no run: its JSON, or None."""
-        path = self.folder / f"{name}.json"
-        return json.loads(path.read_text()) if path.exists() else None
-
-    def against(self, a: str, b: str, acceleration: float = 4, metric: str = "psnr") -> Comparison | None:
-        """A paired comparison; None when one of the two was not run."""
-        try:
-            return compare(find_row(self.runs, a, acceleration), find_row(self.runs, b, acceleration), metric)
-        except ReconodeError:
-            return None
-
-    def versus(self, pairs: Sequence[tuple[str, str]], caption: str, acceleration: float = 4) -> str:
-        """A table of paired comparisons, one a line."""
-        lines, unequal = [], False
-        for a, b in pairs:
-            c = self.against(a, b, acceleration)
-            names = tuple(self.title(name) for name in (a, b))
-            if c is not None and self.examples(a, acceleration) != self.examples(b, acceleration):
-                names, unequal = (f"{names[0]} †", names[1]), True
-            if c is None:
-                lines.append((*names, NOT_RUN, "", "", "", ""))
-                continue
-            ssim = self.against(a, b, acceleration, "ssim")
-            seeds = " and ".join(str(len(find_row(self.runs, n, acceleration).runs)) for n in (a, b))
-            assert ssim is not None
-            cells = (dB(c), p(c.p), f"{c.higher} of {c.volumes}", f"{ssim.difference.mean:+.4f}", seeds)
-            lines.append((*names, *(minus(cell) for cell in cells)))
-        header = ("A", "B", "A − B, dB", "p", "knees won by A", "A − B, SSIM", "seeds")
-        notes: tuple[str, ...] = (
-            "Paired over the same knees: mean difference with its 95 % bootstrap interval over knees; p is Wilcoxon's "
-            "signed-rank test, two-sided, not corrected for the number of lines.",
-        )
-        notes += (
-            "† The two did not see as many examples: not a fair comparison; the results page says how many.",
-        ) * unequal
-        return Table(f"{caption}, {acceleration:g}×", header, tuple(lines), notes).markdown()
-
-    def examples(self, name: str, acceleration: float) -> int | None:
-        """What a row's training saw; None for one that needs none."""
-        training = find_row(self.runs, name, acceleration).first.training
-        return None if training is None else training.examples
-
-    def title(self, name: str) -> str:
-        """A row's name as tables print it."""
-        return zoo.find(name.partition("_")[0]).title.removeprefix("ReconODE-")
-
-    def say(self, a: str, b: str, acceleration: float = 4) -> str:
-        """One clause on a comparison, in words that its interval allows."""
-        c = self.against(a, b, acceleration)
-        names = f"{self.title(a)} against {self.title(b)}"
-        if c is None:
-            return f"{names}: {NOT_RUN}"
-        low, high = c.difference.low, c.difference.high
-        words = "better" if low > 0 else "worse" if high < 0 else "no difference that these knees show"
-        return minus(f"{names}: {words}, {dB(c)} dB")
-
-    def transfer(self, group: str, acceleration: float = 4) -> str:
-        """The table of a group of transfer tests."""
-        try:
-            return tables.transfer_table(self.moved, group, acceleration).markdown()
-        except ReconodeError:
-            return f"{NOT_RUN.capitalize()}.\n"
-
-
-def dB(c: Comparison) -> str:  # noqa: N802 - the unit's name
-    """A difference with its interval."""
-    d = c.difference
-    return f"{d.mean:+.2f} [{d.low:+.2f}, {d.high:+.2f}]"
-
-
-def p(value: float) -> str:
-    """A p value as people write it."""
-    return f"{value:.1e}" if value < 0.001 else f"{value:.3f}"
-
-
-def minus(text: str) -> str:
-    """Hyphens that begin a number as minus signs."""
-    return re.sub(r"(?<![\w-])-(?=\d)|(?<=\de)-(?=\d)", "−", text)
-
-
-def plain_table(caption: str, header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """A table of cells that are text already."""
-    return Table(caption, tuple(header), tuple(tuple(map(minus, row)) for row in rows)).markdown()
 
 
 def page(small: Answers) -> str:
@@ -181,6 +76,11 @@ def first(small: Answers) -> str:
     four = small.versus([*learned, *between, *orders, *adjoint], "The paper's order, pair by pair")
     eight = small.versus([*learned, ("lt-euler", "ft-euler")], "The same for the headline rows", 8)
     said = "; ".join(small.say(a, b) for a, b in learned)
+    headline = [("pc-flow", "lt-rk4"), *learned]
+    seeds = small.by_seed(headline, "The headline rows, training by training")
+    later = [(f"{a}_long", f"{b}_long") for a, b in headline]
+    longer = small.versus(later, "The headline rows after longer trainings")
+    gained = small.gains(("d5c5", "lt-rk2", "lt-rk4", "pc-flow"), "long", "What the longer training brought, seed 0")
     return f"""\
 The paper reports LT-RK4 > LT-RK2 > D5C5, LT above FT, and fixed solvers of any order alike. It leaves open where the data y
 enter. Ours enter in the same way everywhere, as data consistency in each step, so that a difference between rows is a
@@ -190,8 +90,27 @@ difference between solvers.
 
 {eight}
 
-At 4× {said}. Seeds matter as much as models at this size: where a row has one seed, take differences of less than 0.2 dB, the
-spread over seeds that a prototype of this project saw, as ties whatever their interval over knees says."""
+At 4× {said}.
+
+The intervals above are over knees: they say what other knees would change, not what another training would. Trained again from
+another seed (weights, order of examples and masks):
+
+{seeds}
+
+Three trainings cannot give an interval of their own. A difference that changes its sign from seed to seed, or is smaller
+than its spread, is a tie; where a row has one seed, take less than 0.2 dB, the spread that a prototype of this project saw, as one too.
+
+**After longer trainings** ({long_examples(small)}; one seed):
+
+{longer}
+
+{gained}"""
+
+
+def long_examples(small: Answers) -> str:
+    """How much the longer trainings saw, in words."""
+    seen = {r.training.examples for r in small.runs if r.training is not None and r.variant == "long"}
+    return f"{' and '.join(f'{n:,}' for n in sorted(seen))} slices' worth" if seen else NOT_RUN
 
 
 def second(small: Answers) -> str:

@@ -1,0 +1,161 @@
+"""What the page of answers reads: runs, transfer tests and other measurements, as comparisons, clauses and tables."""
+
+from __future__ import annotations
+
+import json
+import re
+import statistics
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from reconode import results, tables, zoo
+from reconode.errors import ReconodeError
+from reconode.results import Result, Transfer
+from reconode.statistics import Comparison, Row, compare, make_row
+from reconode.tables import find_row
+from reconode.typeset import Table
+
+NOT_RUN = "not run"
+
+
+class Answers:
+    """The files of one benchmark, and the sentences and tables made of them.
+
+    Args:
+        folder: results/small, for one.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.runs: list[Result] = results.read_all(folder)
+        self.moved: list[Transfer] = results.read_all_transfer(folder)
+
+    def other(self, name: str) -> Any:
+        """A measurement that is no run: its JSON, or None."""
+        path = self.folder / f"{name}.json"
+        return json.loads(path.read_text()) if path.exists() else None
+
+    def against(self, a: str, b: str, acceleration: float = 4, metric: str = "psnr") -> Comparison | None:
+        """A paired comparison; None when one of the two was not run."""
+        try:
+            return compare(find_row(self.runs, a, acceleration), find_row(self.runs, b, acceleration), metric)
+        except ReconodeError:
+            return None
+
+    def versus(self, pairs: Sequence[tuple[str, str]], caption: str, acceleration: float = 4) -> str:
+        """A table of paired comparisons, one a line."""
+        lines, unequal = [], False
+        for a, b in pairs:
+            c = self.against(a, b, acceleration)
+            names = tuple(self.title(name) for name in (a, b))
+            if c is not None and self.examples(a, acceleration) != self.examples(b, acceleration):
+                names, unequal = (f"{names[0]} †", names[1]), True
+            if c is None:
+                lines.append((*names, NOT_RUN, "", "", "", ""))
+                continue
+            ssim = self.against(a, b, acceleration, "ssim")
+            seeds = " and ".join(str(len(find_row(self.runs, n, acceleration).runs)) for n in (a, b))
+            assert ssim is not None
+            cells = (dB(c), p(c.p), f"{c.higher} of {c.volumes}", f"{ssim.difference.mean:+.4f}", seeds)
+            lines.append((*names, *(minus(cell) for cell in cells)))
+        header = ("A", "B", "A − B, dB", "p", "knees won by A", "A − B, SSIM", "seeds")
+        notes: tuple[str, ...] = (
+            "Paired over the same knees: mean difference with its 95 % bootstrap interval over knees; p is Wilcoxon's "
+            "signed-rank test, two-sided, not corrected for the number of lines.",
+        )
+        notes += (
+            "† The two did not see as many examples: not a fair comparison; the results page says how many.",
+        ) * unequal
+        return Table(f"{caption}, {acceleration:g}×", header, tuple(lines), notes).markdown()
+
+    def by_seed(self, pairs: Sequence[tuple[str, str]], caption: str, acceleration: float = 4) -> str:
+        """A table of the differences from one training to the next, for pairs of which both ran with several seeds."""
+        lines = []
+        for a, b in pairs:
+            seeds = self.shared_seeds(a, b, acceleration)
+            if len(seeds) < 2:
+                continue
+            found = [compare(*(self.one_seed(name, acceleration, seed) for name in (a, b))) for seed in seeds]
+            means = [c.difference.mean for c in found]
+            each = ", ".join(f"{mean:+.2f}" for mean in means)
+            overall = f"{statistics.mean(means):+.2f} ± {statistics.stdev(means):.2f}"
+            lines.append([self.title(a), self.title(b), each, overall])
+        if not lines:
+            return f"{caption}: {NOT_RUN}."
+        header = ["A", "B", "A − B by seed, dB", "mean ± standard deviation"]
+        return plain_table(f"{caption}, {acceleration:g}×", header, lines)
+
+    def gains(self, names: Sequence[str], variant: str, caption: str, acceleration: float = 4) -> str:
+        """What trainings of a variant gained over the table's, from the same seeds."""
+        lines = []
+        for name in names:
+            varied = f"{name}_{variant}"
+            seeds = self.shared_seeds(name, varied, acceleration)
+            if not seeds:
+                lines.append([self.title(name), NOT_RUN, "", "", ""])
+                continue
+            a, b = self.one_seed(varied, acceleration, seeds[0]), self.one_seed(name, acceleration, seeds[0])
+            scores = [f"{row.interval('psnr').mean:.2f} / {row.interval('ssim').mean:.4f}" for row in (b, a)]
+            ssim = f"{compare(a, b, 'ssim').difference.mean:+.4f}"
+            lines.append([self.title(name), *scores, dB(compare(a, b)), ssim])
+        header = ["model", "the table's, PSNR / SSIM", f"{variant}, PSNR / SSIM", "gain, dB", "gain, SSIM"]
+        return plain_table(f"{caption}, {acceleration:g}×", header, lines)
+
+    def shared_seeds(self, a: str, b: str, acceleration: float) -> list[int]:
+        """Seeds with which both rows were trained."""
+        one, other = (
+            {r.seed for r in self.runs if r.row_name == name and r.acceleration == acceleration} for name in (a, b)
+        )
+        return sorted(one & other)
+
+    def one_seed(self, name: str, acceleration: float, seed: int) -> Row:
+        """A row of a single training."""
+        return make_row([r for r in find_row(self.runs, name, acceleration).runs if r.seed == seed])
+
+    def examples(self, name: str, acceleration: float) -> int | None:
+        """What a row's training saw; None for one that needs none."""
+        training = find_row(self.runs, name, acceleration).first.training
+        return None if training is None else training.examples
+
+    def title(self, name: str) -> str:
+        """A row's name as tables print it."""
+        return zoo.find(name.partition("_")[0]).title.removeprefix("ReconODE-")
+
+    def say(self, a: str, b: str, acceleration: float = 4) -> str:
+        """One clause on a comparison, in words that its interval allows."""
+        c = self.against(a, b, acceleration)
+        names = f"{self.title(a)} against {self.title(b)}"
+        if c is None:
+            return f"{names}: {NOT_RUN}"
+        low, high = c.difference.low, c.difference.high
+        words = "better" if low > 0 else "worse" if high < 0 else "no difference that these knees show"
+        return minus(f"{names}: {words}, {dB(c)} dB")
+
+    def transfer(self, group: str, acceleration: float = 4) -> str:
+        """The table of a group of transfer tests."""
+        try:
+            return tables.transfer_table(self.moved, group, acceleration).markdown()
+        except ReconodeError:
+            return f"{NOT_RUN.capitalize()}.\n"
+
+
+def dB(c: Comparison) -> str:  # noqa: N802 - the unit's name
+    """A difference with its interval."""
+    d = c.difference
+    return f"{d.mean:+.2f} [{d.low:+.2f}, {d.high:+.2f}]"
+
+
+def p(value: float) -> str:
+    """A p value as people write it."""
+    return f"{value:.1e}" if value < 0.001 else f"{value:.3f}"
+
+
+def minus(text: str) -> str:
+    """Hyphens that begin a number as minus signs."""
+    return re.sub(r"(?<![\w-])-(?=\d)|(?<=\de)-(?=\d)", "−", text)
+
+
+def plain_table(caption: str, header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """A table of cells that are text already."""
+    return Table(caption, tuple(header), tuple(tuple(map(minus, row)) for row in rows)).markdown()
