@@ -10,11 +10,13 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
 from pathlib import Path
 from typing import Any
 
-from evidence import NOT_RUN, Answers, plain_table
+from evidence import NOT_RUN, Answers, minus, plain_table
 
+from reconode import zoo
 from reconode.files import write_whole
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -309,11 +311,38 @@ Trained on simulated anatomy at 96 × 112: a third whole knees, a third zoomed a
 0.3 to 6 %, phase of several turns. One knee and one head are enough to see whether a model holds on real anatomy, never enough
 for a test over patients: these are scores, without intervals.
 
+{moved(small)}
+
 {joined}
 
 ### Real anatomy at 8×
 
 {at_eight}"""
+
+
+def moved(small: Answers) -> str:
+    """What the transfer tables say, in words that follow the numbers."""
+    said = []
+    for test, echo in (("knee_mese_te1", "first"), ("knee_mese_te4", "fourth")):
+        psnr = small.moved_psnr(test)
+        if not {"zero-filled", "tv", "lt-rk4", "d5c5"} <= psnr.keys():
+            return f"{NOT_RUN.capitalize()}."
+        trained = [name for name in psnr if zoo.find(name.partition("_")[0]).learned]
+        above = sum(psnr[name] > psnr["zero-filled"] for name in trained)
+        than = [f"{psnr['lt-rk4'] - psnr[name]:+.2f} dB against {small.title(name)}" for name in ("tv", "d5c5")]
+        best = small.title(max(psnr, key=psnr.__getitem__))
+        said.append(
+            f"On the real knee's {echo} echo {above} of {len(trained)} trained rows are above zero-filled; LT-RK4: "
+            f"{' and '.join(than)}; the best is {best}."
+        )
+    below = []
+    for test, label in small.tests().items():
+        psnr = small.moved_psnr(test)
+        floor = psnr.get("zero-filled", -math.inf)
+        lost = [f"{small.title(name)} by {floor - score:.2f} dB" for name, score in psnr.items() if score < floor]
+        below += [f"{label}: {', '.join(lost)}"] if lost else []
+    fell = f"Below zero-filled fall: {'; '.join(below)}." if below else "Nothing falls below zero-filled on any test."
+    return minus(" ".join([*said, fell]))
 
 
 def seventh(small: Answers) -> str:

@@ -132,6 +132,19 @@ class Answers:
         words = "better" if low > 0 else "worse" if high < 0 else "no difference that these knees show"
         return minus(f"{names}: {words}, {dB(c)} dB")
 
+    def moved_psnr(self, test: str, acceleration: float = 4) -> dict[str, float]:
+        """Each row's PSNR on a transfer test, mean over its volumes and seeds, by its name."""
+        found: dict[str, list[float]] = {}
+        for r in self.moved:
+            for trial in r.tests:
+                if trial.name == test and r.acceleration == acceleration:
+                    found.setdefault(r.row_name, []).append(statistics.mean(v.psnr for v in trial.volumes))
+        return {name: statistics.mean(scores) for name, scores in found.items()}
+
+    def tests(self, acceleration: float = 4) -> dict[str, str]:
+        """Name and label of every transfer test at an acceleration."""
+        return {t.name: t.label for r in self.moved if r.acceleration == acceleration for t in r.tests}
+
     def transfer(self, group: str, acceleration: float = 4) -> str:
         """The table of a group of transfer tests."""
         try:
