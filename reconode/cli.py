@@ -316,7 +316,7 @@ def models(json_output: JsonOption = False) -> None:
 
     entries: list[dict[str, Any]] = []
     for name, entry in zoo.MODELS.items():
-        shipped = {a: weights.shipped(name, a) for a in (4, 8)}
+        shipped = {a: zoo.shipped(name, a) for a in (4, 8)}
         entries.append(
             {
                 "name": name,

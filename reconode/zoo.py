@@ -39,12 +39,15 @@ class Entry:
         build: makes the model, untrained.
         summary: one line on what it is.
         family: "classical", "baseline", "FT", "FA", "LT", "ODE", "beyond" or "ablation".
+        twin: the model whose trained weights it shares. The discrete adjoint's gradients are backpropagation's to the
+            last bit, so that FA trained with it becomes FT (results/small/copies.json).
     """
 
     title: str
     build: Callable[[], Model]
     summary: str
     family: str
+    twin: str = ""
 
     @property
     def learned(self) -> bool:
@@ -67,9 +70,15 @@ MODELS: dict[str, Entry] = {
     "unet": Entry("U-Net", baselines.UNet, "fastMRI's first U-Net, data consistency at the end", "baseline"),
     "kiki-net": Entry("KIKI-Net", baselines.KIKINet, "k-space and image networks in turn", "baseline"),
     "d5c5": Entry("D5C5", baselines.D5C5, "five CNNs that share nothing, data consistency after each", "baseline"),
-    "fa-euler": Entry("ReconODE-FA-Euler", lambda: FixedSolver(EULER, gradient=Checkpoint()), "discrete adjoint", "FA"),
-    "fa-rk2": Entry("ReconODE-FA-RK2", lambda: FixedSolver(HEUN, gradient=Checkpoint()), "discrete adjoint", "FA"),
-    "fa-rk4": Entry("ReconODE-FA-RK4", lambda: FixedSolver(RK4, gradient=Checkpoint()), "discrete adjoint", "FA"),
+    "fa-euler": Entry(
+        "ReconODE-FA-Euler", lambda: FixedSolver(EULER, gradient=Checkpoint()), "discrete adjoint", "FA", "ft-euler"
+    ),
+    "fa-rk2": Entry(
+        "ReconODE-FA-RK2", lambda: FixedSolver(HEUN, gradient=Checkpoint()), "discrete adjoint", "FA", "ft-rk2"
+    ),
+    "fa-rk4": Entry(
+        "ReconODE-FA-RK4", lambda: FixedSolver(RK4, gradient=Checkpoint()), "discrete adjoint", "FA", "ft-rk4"
+    ),
     "ft-euler": Entry("ReconODE-FT-Euler", lambda: FixedSolver(EULER), "backpropagation through Euler", "FT"),
     "ft-rk2": Entry("ReconODE-FT-RK2", lambda: FixedSolver(HEUN), "backpropagation through Heun", "FT"),
     "ft-rk4": Entry("ReconODE-FT-RK4", lambda: FixedSolver(RK4), "backpropagation through classical RK4", "FT"),
@@ -167,11 +176,16 @@ def load(name: str, acceleration: float = 4, *, file: str | Path | None = None) 
         if file is not None:
             raise UsageError(f"{name} is a classical method: it takes no weights")
         return model
-    path = weights.shipped(name, acceleration) if file is None else Path(file)
+    path = shipped(name, acceleration) if file is None else Path(file)
     if path is None:
         raise UsageError(
             f"no weights for {name} at {acceleration:g}x come with the library yet: "
             f"train it (reconode train {name} --acceleration {acceleration:g}) and give the file (--weights FILE)"
         )
-    weights.load(model, name, path)
+    weights.load(model, name if file is not None else entry.twin or name, path)
     return model.eval()
+
+
+def shipped(name: str, acceleration: float) -> Path | None:
+    """The weights that come with the library for a model, or for the one that it shares them with, if there are any."""
+    return weights.shipped(find(name).twin or name, acceleration)

@@ -8,7 +8,7 @@ from conftest import coil_maps, smooth_images
 from torch import nn
 
 from reconode import masks, zoo
-from reconode.errors import UsageError
+from reconode.errors import DataError, UsageError
 from reconode.physics import MRIOperator
 
 SIZES = [(1, 1, 64, 48), (2, 4, 80, 72)]
@@ -89,3 +89,16 @@ def test_neural_ode_tends_to_the_fixed_solver():
     y = E(smooth_images(1, 32, 48).to(torch.complex128))
     with torch.no_grad():
         torch.testing.assert_close(adaptive(y, E), fixed(y, E), atol=1e-5, rtol=0)
+
+
+@pytest.mark.parametrize("solver", ["euler", "rk2", "rk4"])
+def test_the_discrete_adjoints_rows_share_fts_weights(solver):
+    """Trained with the same gradients they are one network: nothing needs to be trained twice."""
+    fa, ft = (zoo.load(f"{how}-{solver}", 4) for how in ("fa", "ft"))
+    E = MRIOperator(masks.random(48, 4, seed=1))
+    y = E(smooth_images(1, 64, 48))
+    with torch.no_grad():
+        assert torch.equal(fa(y, E), ft(y, E))
+    assert zoo.shipped(f"fa-{solver}-continuous", 4) != zoo.shipped(f"fa-{solver}", 4) == zoo.shipped(f"ft-{solver}", 4)
+    with pytest.raises(DataError, match=f"weights of ft-{solver}, not of fa-{solver}"):
+        zoo.load(f"fa-{solver}", file=zoo.shipped(f"ft-{solver}", 4))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from reconode import evaluate, masks, metrics, weights, zoo
+from reconode import evaluate, masks, metrics, zoo
 from reconode.errors import DataError
 from reconode.fastmri import Volume
 from reconode.teach import figures
@@ -35,7 +35,7 @@ def reconstructions(volume: Volume, number: int = 0, acceleration: float = 4, mo
     images, notes = {}, []
     for name in models:
         entry = zoo.find(name)
-        if entry.learned and weights.shipped(name, acceleration) is None:
+        if entry.learned and zoo.shipped(name, acceleration) is None:
             continue
         image = evaluate.reconstruct(zoo.load(name, acceleration), volume, mask)[number]
         images[entry.title.removeprefix("ReconODE-")] = image
