@@ -67,7 +67,7 @@ def adjoints(shown: Iterable[Row]) -> list[str]:
 
 def tests(baseline: str, comparisons: int) -> str:
     """Which test the p-values are of."""
-    many = f" Not corrected for the {comparisons} comparisons." if comparisons > 1 else ""
+    many = f" Corrected for the table's {comparisons} comparisons by Holm's method." if comparisons > 1 else ""
     return (
         f"Differences are paired by volume, row minus {baseline}; p: Wilcoxon's signed-rank test, two-sided, "
         f"zeros dropped, exact up to {EXACT_UP_TO} volumes.{many}"

@@ -12,7 +12,7 @@ from reconode import paper, zoo
 from reconode.errors import DataError, UsageError
 from reconode.metrics import Interval
 from reconode.results import GROUPS, Head, Result, Transfer, Trial
-from reconode.statistics import Comparison, Row, compare, describe, label, make_row, rows, same_data
+from reconode.statistics import Comparison, Row, compare, describe, holm, label, make_row, rows, same_data
 from reconode.table_notes import INTERVALS, adjoints, budgets, count, hardware, papers, tests, title
 from reconode.typeset import Table
 
@@ -103,10 +103,12 @@ def ablation_table(
         "higher PSNR",
         "seeds",
     )
-    lines = tuple(_ablation_line(row, base) for row in (base, *chosen))
+    found_p = iter(holm([compare(row, base, metric).p for row in chosen for metric in ("psnr", "ssim")]))
+    lines = [_ablation_line(base, base, ())]
+    lines += [_ablation_line(row, base, (next(found_p), next(found_p))) for row in chosen]
     shown = [base, *chosen]
     notes = (INTERVALS, tests(base.label, 2 * len(chosen)), *budgets(shown), *adjoints(shown), *hardware(shown))
-    return Table(title(f"Against {base.label} at {acceleration:g}×", results), header, lines, notes)
+    return Table(title(f"Against {base.label} at {acceleration:g}×", results), header, tuple(lines), notes)
 
 
 def same_budget(a: Row, b: Row) -> bool:
@@ -250,13 +252,12 @@ def _line(model: str, found: Sequence[Row | None], accelerations: Sequence[float
     return tuple(cells)
 
 
-def _ablation_line(row: Row, base: Row) -> tuple[str, ...]:
-    """A row against the baseline; the baseline's own line has no differences."""
+def _ablation_line(row: Row, base: Row, p: Sequence[float]) -> tuple[str, ...]:
+    """A row against the baseline, with the corrected p-values of both scores; the baseline's own line has neither."""
     cells = [row.label, f"{row.first.parameters:,}"]
-    for metric in ("psnr", "ssim"):
-        c = compare(row, base, metric)
+    for place, metric in enumerate(("psnr", "ssim")):
         cells.append(_score(row, metric))
-        cells += ["–", "–"] if row is base else [_difference(c), _p(c.p)]
+        cells += ["–", "–"] if row is base else [_difference(compare(row, base, metric)), _p(p[place])]
     psnr = compare(row, base, "psnr")
     cells.append("–" if row is base else f"{psnr.higher}/{psnr.volumes}")
     return (*cells, _seeds(row))

@@ -58,6 +58,23 @@ class TestWilcoxon:
             statistics.wilcoxon([1.0, math.nan])
 
 
+class TestHolm:
+    def test_by_hand(self):
+        """Holm (1979): the smallest of four times 4, the next times 3, …; never below one that came before."""
+        assert statistics.holm([0.01, 0.04, 0.03, 0.005]) == pytest.approx([0.03, 0.06, 0.06, 0.02])
+
+    @pytest.mark.parametrize("seed", range(5))
+    def test_between_no_correction_and_bonferronis(self, seed):
+        p = np.random.default_rng(seed).beta(0.3, 1, 9)
+        adjusted = np.array(statistics.holm(p.tolist()))
+        assert (adjusted >= p).all() and (adjusted <= np.minimum(1, 9 * p) + 1e-15).all()
+        assert adjusted.min() == pytest.approx(min(1, 9 * p.min()))
+        assert (np.diff(adjusted[np.argsort(p)]) >= 0).all()
+
+    def test_none_and_one(self):
+        assert statistics.holm([]) == [] and statistics.holm([0.2]) == [0.2]
+
+
 class TestRows:
     def test_seeds_are_averaged_by_volume_first(self, tmp_path):
         runs = [made_up_run("lt-rk4", seed, volumes=2) for seed in (0, 1)]

@@ -169,7 +169,15 @@ class TestOtherTables:
         assert cell == f"{mean:+.2f} [{low:+.2f}, {high:+.2f}]".replace("-", "−")
         assert column(table, "higher PSNR")["PC-Flow"] == "12/12"
         assert column(table, "Δ PSNR")["ReconODE-LT-RK4"] == "–"
-        assert "Not corrected for the 6 comparisons" in "\n".join(table.notes)
+        raw = [
+            statistics.compare(tables.find_row(runs, name, 4.0), tables.find_row(runs, "lt-rk4", 4.0), metric).p
+            for name in ("pc-flow", "lt-rk4_short", "lt-rk4-no-attention")
+            for metric in ("psnr", "ssim")
+        ]
+        shown = [float(p) for heading in ("p of PSNR", "p of SSIM") for p in list(column(table, heading).values())[1:]]
+        expected = statistics.holm(raw)
+        assert shown == pytest.approx(expected[::2] + expected[1::2], rel=0.06)
+        assert "Corrected for the table's 6 comparisons by Holm" in "\n".join(table.notes)
         assert [row[0] for row in tables.ablation_table(runs, "unet", models=["kiki-net"]).rows] == [
             "U-Net",
             "KIKI-Net",

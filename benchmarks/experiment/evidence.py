@@ -12,7 +12,7 @@ from typing import Any
 from reconode import results, tables, zoo
 from reconode.errors import ReconodeError
 from reconode.results import Result, Transfer
-from reconode.statistics import Comparison, Row, compare, make_row
+from reconode.statistics import Comparison, Row, compare, holm, make_row
 from reconode.tables import find_row
 from reconode.typeset import Table
 
@@ -45,24 +45,25 @@ class Answers:
 
     def versus(self, pairs: Sequence[tuple[str, str]], caption: str, acceleration: float = 4) -> str:
         """A table of paired comparisons, one a line."""
+        compared = [self.against(*pair, acceleration) for pair in pairs]
+        corrected = iter(holm([c.p for c in compared if c is not None]))
         lines, unequal = [], False
-        for a, b in pairs:
-            c = self.against(a, b, acceleration)
+        for (a, b), c in zip(pairs, compared, strict=True):
             names = tuple(self.title(name) for name in (a, b))
-            if c is not None and self.examples(a, acceleration) != self.examples(b, acceleration):
-                names, unequal = (f"{names[0]} †", names[1]), True
             if c is None:
                 lines.append((*names, NOT_RUN, "", "", "", ""))
                 continue
+            if self.examples(a, acceleration) != self.examples(b, acceleration):
+                names, unequal = (f"{names[0]} †", names[1]), True
             ssim = self.against(a, b, acceleration, "ssim")
             seeds = " and ".join(str(len(find_row(self.runs, n, acceleration).runs)) for n in (a, b))
             assert ssim is not None
-            cells = (dB(c), p(c.p), f"{c.higher} of {c.volumes}", f"{ssim.difference.mean:+.4f}", seeds)
+            cells = (dB(c), p(next(corrected)), f"{c.higher} of {c.volumes}", f"{ssim.difference.mean:+.4f}", seeds)
             lines.append((*names, *(minus(cell) for cell in cells)))
         header = ("A", "B", "A − B, dB", "p", "knees won by A", "A − B, SSIM", "seeds")
         notes: tuple[str, ...] = (
             "Paired over the same knees: mean difference with its 95 % bootstrap interval over knees; p is Wilcoxon's "
-            "signed-rank test, two-sided, not corrected for the number of lines.",
+            "signed-rank test, two-sided, corrected for the table's lines by Holm's method.",
         )
         notes += (
             "† The two did not see as many examples: not a fair comparison; the results page says how many.",
