@@ -24,12 +24,12 @@ def title(what: str, results: Sequence[Result]) -> str:
     )
 
 
-def papers(benchmark: str, accelerations: Sequence[float]) -> list[str]:
+def papers(benchmark: str, accelerations: Sequence[float], models: Sequence[str]) -> list[str]:
     """What the paper's columns are of, and what they can be compared with."""
     notes = ["Paper: Table 1 of arXiv 2006.13825, fastMRI's single-coil knees, validation set."]
     if benchmark != "fastmri":
         notes[0] += " Other data than ours: compare the order of the rows, not the numbers."
-    if 4 in accelerations:
+    if 4 in accelerations and "neural-ode" in models:
         notes.append("The paper gives the original neural ODE's score in its text only: SSIM at 4×.")
     return notes
 

@@ -56,12 +56,10 @@ def table1(
     for a in accelerations:
         header += [column for m in ("PSNR", "SSIM") for column in (f"{m} {a:g}×", f"{m} {a:g}×, paper")]
     header.append("seeds" if len(accelerations) == 1 else "seeds " + " / ".join(f"{a:g}×" for a in accelerations))
-    lines = [
-        _line(model, [found.get((model, "", float(a))) for a in accelerations], accelerations)
-        for model in _table1_models(found.values(), () if variant else SLOTS)
-    ]
+    models = _table1_models(found.values(), () if variant else SLOTS)
+    lines = [_line(model, [found.get((model, "", float(a))) for a in accelerations], accelerations) for model in models]
     shown = list(found.values())
-    notes = [INTERVALS, *papers(benchmark, accelerations), *budgets(shown), *adjoints(shown), *hardware(shown)]
+    notes = [INTERVALS, *papers(benchmark, accelerations, models), *budgets(shown), *adjoints(shown), *hardware(shown)]
     what = f"Table 1, {variant} trainings" if variant else "Table 1"
     return Table(title(what, results), tuple(header), tuple(lines), tuple(notes))
 
