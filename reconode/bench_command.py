@@ -6,6 +6,7 @@ import inspect
 import math
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -181,6 +182,9 @@ def run(
     seed: SeedOption = None,
     budget: BudgetOption = None,
     variant: VariantOption = "",
+    learning_rate: Annotated[
+        float | None, typer.Option(help="With --variant: in place of the search's.", show_default="the search's")
+    ] = None,
     dry: Annotated[bool, typer.Option("--list", help="Only say what is done and what is not.")] = False,
 ) -> None:
     """Work off the jobs that have no results file yet; what is not finished in time goes on the next time."""
@@ -194,6 +198,9 @@ def run(
     names += [name for name, entry in zoo.MODELS.items() if entry.family == "ablation"] if ablations else []
     if not names:
         raise UsageError("which models? name some, or give --table1 or --ablations")
+    if learning_rate is not None and not variant:
+        raise UsageError("--learning-rate: a table's rows have the rates of the search; give the runs a --variant")
+    plan = replace(plan, rate=learning_rate)
     jobs = table_rows.jobs(names, acceleration or [4.0], seed or [0], variant)
     until = time.monotonic() + parse_budget(budget)
     failed = []

@@ -67,6 +67,7 @@ class Plan:
         rows: height of the slabs; None trains on whole slices.
         precision: of the convolutions, as Accelerate names it.
         device: "cpu", "cuda", ...
+        rate: learning rate; None takes what the search found.
     """
 
     benchmark: Benchmark
@@ -78,6 +79,7 @@ class Plan:
     rows: int | None = None
     precision: str = "no"
     device: str = "cpu"
+    rate: float | None = None
 
     @property
     def name(self) -> str:
@@ -94,7 +96,7 @@ class Plan:
 
     def settings(self, job: Job) -> Settings:
         """Of a job's training."""
-        found = self.learning_rate(job.model)
+        found = self.learning_rate(job.model) if self.rate is None else self.rate
         lower = [rate for rate in (found, *RATES) if rate < min(self.diverged(job), default=math.inf)]
         return self.with_rate(job, max((rate for rate in lower if rate <= found), default=min(RATES)))
 

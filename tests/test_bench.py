@@ -227,6 +227,32 @@ def test_cost_is_positive(plan):
     assert bench.cost(plan, Job("lt-euler"), repeats=1) > 0
 
 
+def test_a_variant_may_have_a_rate_of_its_own(plan, monkeypatch, tmp_path):
+    monkeypatch.setitem(sys.modules["reconode.benchmark"].SIZES, "small", TINY)
+    given = [
+        "lt-euler",
+        "--size",
+        "small",
+        "--device",
+        "cpu",
+        "--steps",
+        "1",
+        "--rows",
+        "32",
+        "--learning-rate",
+        "2e-3",
+    ]
+    given += ["--out", str(tmp_path / "runs"), "--results", str(plan.results)]
+    refused = CliRunner().invoke(app, ["bench", "run", *given])
+    assert refused.exit_code == 1
+    assert "give the runs a --variant" in refused.stderr
+    done = CliRunner().invoke(app, ["bench", "run", *given, "--variant", "slow"])
+    assert done.exit_code == 0, done.output
+    assert read(plan, Job("lt-euler", variant="slow"))["training"]["settings"]["learning_rate"] == 2e-3
+    assert plan.settings(Job("lt-euler")).learning_rate == 4e-3, "the search's"
+    assert replace(plan, rate=8e-3).settings(Job("lt-euler")).learning_rate == 8e-3
+
+
 def test_the_cost_of_a_table_is_the_sum_of_its_rows(plan, monkeypatch):
     monkeypatch.setitem(sys.modules["reconode.benchmark"].SIZES, "small", TINY)
     monkeypatch.setattr(bench, "cost", lambda plan, job: {"lt-euler": 2.0, "kiki-net": 8.0}[job.model])
