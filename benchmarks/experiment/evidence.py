@@ -72,20 +72,31 @@ class Answers:
 
     def by_seed(self, pairs: Sequence[tuple[str, str]], caption: str, acceleration: float = 4) -> str:
         """A table of the differences from one training to the next, for pairs of which both ran with several seeds."""
-        lines = []
+        lines, holds, breaks = [], [], []
         for a, b in pairs:
-            seeds = self.shared_seeds(a, b, acceleration)
-            if len(seeds) < 2:
+            means = self.seed_differences(a, b, acceleration)
+            if len(means) < 2:
                 continue
-            found = [compare(*(self.one_seed(name, acceleration, seed) for name in (a, b))) for seed in seeds]
-            means = [c.difference.mean for c in found]
             each = ", ".join(f"{mean:+.2f}" for mean in means)
             overall = f"{statistics.mean(means):+.2f} ± {statistics.stdev(means):.2f}"
             lines.append([self.title(a), self.title(b), each, overall])
+            same = min(means) > 0 or max(means) < 0
+            (holds if same else breaks).append(f"{self.title(a)} − {self.title(b)}")
         if not lines:
             return f"{caption}: {NOT_RUN}."
         header = ["A", "B", "A − B by seed, dB", "mean ± standard deviation"]
-        return plain_table(f"{caption}, {acceleration:g}×", header, lines)
+        said = [
+            f"{words}: {'; '.join(found)}." for words, found in (("Of one sign", holds), ("Of both", breaks)) if found
+        ]
+        return plain_table(f"{caption}, {acceleration:g}×", header, lines) + "\n" + " ".join(said)
+
+    def seed_differences(self, a: str, b: str, acceleration: float = 4) -> list[float]:
+        """Mean PSNR of A minus B for each seed with which both were trained."""
+        found = [
+            compare(*(self.one_seed(name, acceleration, seed) for name in (a, b)))
+            for seed in self.shared_seeds(a, b, acceleration)
+        ]
+        return [c.difference.mean for c in found]
 
     def gains(self, names: Sequence[str], variant: str, caption: str, acceleration: float = 4) -> str:
         """What trainings of a variant gained over the table's, from the same seeds."""
