@@ -23,6 +23,7 @@ class Which(StrEnum):
     """The tables there are."""
 
     table1 = "table1"
+    contrast = "contrast"
     transfer = "transfer"
     ablations = "ablations"
     compare = "compare"
@@ -52,11 +53,11 @@ def print_table(
     variant: Annotated[str, typer.Option(help="table1: of the trainings, such as long.", show_default="none")] = "",
     group: Annotated[list[str] | None, typer.Option(help="transfer: groups of tests.", show_default="all")] = None,
 ) -> None:
-    """Print Table 1 beside the paper's, the ablations, the transfer tests, or one model against another."""
+    """Print Table 1 beside the paper's, or by contrast, ablations, transfer tests, or one model against another."""
     rows = list(names or [])
     if which is Which.compare and len(rows) != 2:
         raise UsageError(f"compare needs two models, or two results files, not {len(rows)}: reconode table compare A B")
-    if rows and which in (Which.table1, Which.transfer):
+    if rows and which in (Which.table1, Which.contrast, Which.transfer):
         raise UsageError(f"table {which.value} takes no names, but {' '.join(rows)} came")
     given = sum(Path(name).is_file() for name in rows) if which is Which.compare else 0
     if given == 1:
@@ -126,6 +127,8 @@ def _make(
         shown = accelerations or _accelerations(of_variant)
         columns = [[a] for a in shown] if narrow else [shown]
         return [tables.table1(runs, folder.name, some, variant) for some in columns]
+    if which is Which.contrast:
+        return [tables.contrast_table(runs, a) for a in accelerations or _accelerations(runs)]
     if which is Which.ablations:
         changed = [r for r in runs if r.model in names or (not names and tables.is_ablation(r))]
         if not changed:

@@ -176,6 +176,38 @@ def transfer_table(results: Sequence[Transfer], group: str = "real", acceleratio
     return Table(caption, header, tuple(lines), tuple(notes))
 
 
+def contrast_table(results: Sequence[Result], acceleration: float = 4.0) -> Table:
+    """Table 1's scores by contrast: a row a model, a column an acquisition of the test volumes, PSNR / SSIM.
+
+    Args:
+        results: of one benchmark; ablations and variants among them are left out.
+        acceleration: of the runs.
+
+    Raises:
+        DataError: for results of different data, or none at that acceleration.
+    """
+    same_data(results)
+    found = rows(r for r in results if r.acceleration == acceleration and _slot(r) is not None)
+    if not found:
+        raise DataError(f"no results at {acceleration:g}x; `reconode bench run` makes them")
+    shown = sorted(found.values(), key=lambda row: order(row.first))
+    names: dict[str, set[str]] = {}
+    for volume in shown[0].first.volumes:
+        names.setdefault(volume.acquisition, set()).add(volume.name)
+    scores = {row.first.model: [_mean_scores(row, some) for some in names.values()] for row in shown}
+    floor = scores.get("zero-filled", [None] * len(names))
+    lines = [(row.label, *map(_transfer_cell, scores[row.first.model], floor), _seeds(row)) for row in shown]
+    header = (
+        "model",
+        *(f"{name or 'unknown'} ({count(len(some), 'volume')})" for name, some in names.items()),
+        "seeds",
+    )
+    notes = ["PSNR in dB / SSIM, means over volumes and seeds."]
+    if any(BELOW in cell for line in lines for cell in line):
+        notes.append(f"{BELOW} below zero-filled in PSNR.")
+    return Table(title(f"Contrast at {acceleration:g}×", results), header, tuple(lines), tuple(notes))
+
+
 def find_row(results: Iterable[Result], name: str, acceleration: float) -> Row:
     """All seeds of a row by its name: a model of the zoo, followed by ``_variant`` for one that was trained otherwise.
 
@@ -318,6 +350,12 @@ def _transfer_scores(seeds: Sequence[Transfer], test: str) -> tuple[float, float
     if not volumes:
         return None
     return sum(v.psnr for v in volumes) / len(volumes), sum(v.ssim for v in volumes) / len(volumes)
+
+
+def _mean_scores(row: Row, names: Iterable[str]) -> tuple[float, float]:
+    """Mean PSNR and SSIM over the seeds and some of the volumes."""
+    psnr, ssim = ([row.per_volume(metric)[name] for name in names] for metric in ("psnr", "ssim"))
+    return sum(psnr) / len(psnr), sum(ssim) / len(ssim)
 
 
 def _transfer_cell(score: tuple[float, float] | None, floor: tuple[float, float] | None) -> str:

@@ -187,6 +187,22 @@ class TestOtherTables:
         with pytest.raises(DataError, match=r"no run of d5c5 at 4x"):
             tables.ablation_table(results.read_all(folder), "d5c5")
 
+    def test_contrasts_are_means_over_their_volumes(self, folder, tmp_path):
+        runs = [made_up_run("zero-filled", level=21), *(made_up_run("lt-rk4", seed, level=25) for seed in (0, 1))]
+        runs.append(made_up_run("d5c5", level=20))
+        for made in runs:
+            for volume in made["volumes"][::3]:
+                volume["acquisition"] = "CORPDFS_FBK"
+        table = tables.contrast_table(results.read_all(save(tmp_path / "other" / "two", *runs)))
+        assert table.header == ("model", "CORPDFS_FBK (4 volumes)", "CORPD_FBK (8 volumes)", "seeds")
+        fs = [v for made in runs[1:3] for v in made["volumes"] if v["acquisition"] == "CORPDFS_FBK"]
+        psnr, ssim = (sum(v[key] for v in fs) / len(fs) for key in ("psnr", "ssim"))
+        assert column(table, table.header[1])["ReconODE-LT-RK4"] == f"{psnr:.2f} / {ssim:.3f}"
+        assert "‡" in column(table, table.header[2])["D5C5"] and "below zero-filled" in table.notes[-1]
+        with pytest.raises(DataError, match="no results at 6x"):
+            tables.contrast_table(results.read_all(folder), 6.0)
+        assert "CORPD_FBK (12 volumes)" in run("contrast", "--results", folder.parent, "--acceleration", 8).stdout
+
     def test_transfer(self, folder):
         moved = results.read_all_transfer(folder)
         table = tables.transfer_table(moved, "noise")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import re
 import statistics
 from collections.abc import Sequence
@@ -131,8 +132,10 @@ class Answers:
         return None if training is None else training.examples
 
     def title(self, name: str) -> str:
-        """A row's name as tables print it."""
-        return zoo.find(name.partition("_")[0]).title.removeprefix("ReconODE-")
+        """A row's name as tables print it; what is short is said in captions."""
+        model, _, variant = name.partition("_")
+        said = zoo.find(model).title.removeprefix("ReconODE-")
+        return said + {"slow": " at FA's rate", "long": ", long"}.get(variant, "")
 
     def say(self, a: str, b: str, acceleration: float = 4) -> str:
         """One clause on a comparison, in words that its interval allows."""
@@ -156,6 +159,46 @@ class Answers:
     def tests(self, acceleration: float = 4) -> dict[str, str]:
         """Name and label of every transfer test at an acceleration."""
         return {t.name: t.label for r in self.moved if r.acceleration == acceleration for t in r.tests}
+
+    def say_transfer(self) -> str:
+        """What the transfer tables say, in words that follow the numbers."""
+        said = []
+        for test, echo in (("knee_mese_te1", "first"), ("knee_mese_te4", "fourth")):
+            psnr = self.moved_psnr(test)
+            if not {"zero-filled", "tv", "lt-rk4", "d5c5"} <= psnr.keys():
+                return f"{NOT_RUN.capitalize()}."
+            trained = [name for name in psnr if zoo.find(name.partition("_")[0]).learned]
+            above = sum(psnr[name] > psnr["zero-filled"] for name in trained)
+            than = [f"{psnr['lt-rk4'] - psnr[name]:+.2f} dB against {self.title(name)}" for name in ("tv", "d5c5")]
+            best = self.title(max(psnr, key=psnr.__getitem__))
+            said.append(
+                f"On the real knee's {echo} echo {above} of {len(trained)} trained rows are above zero-filled; LT-RK4: "
+                f"{' and '.join(than)}; the best is {best}."
+            )
+        below = []
+        for test, label in self.tests().items():
+            psnr = self.moved_psnr(test)
+            floor = psnr.get("zero-filled", -math.inf)
+            lost = [f"{self.title(name)} by {floor - score:.2f} dB" for name, score in psnr.items() if score < floor]
+            below += [f"{label}: {', '.join(lost)}"] if lost else []
+        fell = (
+            f"Below zero-filled fall: {'; '.join(below)}." if below else "Nothing falls below zero-filled on any test."
+        )
+        return minus(" ".join([*said, fell]))
+
+    def contrast(self, acceleration: float = 4) -> str:
+        """The table of the two contrasts."""
+        return tables.contrast_table(self.runs, acceleration).markdown()
+
+    def say_contrasts(self, a: str, b: str, acceleration: float = 4) -> str:
+        """The difference of two rows on each contrast, in words."""
+        one, other = (find_row(self.runs, name, acceleration) for name in (a, b))
+        psnr = [row.per_volume("psnr") for row in (one, other)]
+        found: dict[str, list[float]] = {}
+        for volume in one.first.volumes:
+            found.setdefault(volume.acquisition, []).append(psnr[0][volume.name] - psnr[1][volume.name])
+        means = (f"{statistics.mean(values):+.2f} dB on {name}" for name, values in found.items())
+        return minus(f"{self.title(a)} against {self.title(b)}: {', '.join(means)}")
 
     def transfer(self, group: str, acceleration: float = 4) -> str:
         """The table of a group of transfer tests."""

@@ -83,6 +83,8 @@ def benchmark(folder: Path) -> str:
     for variant, a in (kind for kind in kinds if kind in baselines):
         name = f"lt-rk4_{variant}" if variant else "lt-rk4"
         parts.append(tables.ablation_table(runs, name, a).markdown())
+    parts.append("### By contrast")
+    parts += [tables.contrast_table(runs, a).markdown() for a in speeds]
     parts.append("### Does it transfer?")
     found = {(t.group, r.acceleration) for r in moved for t in r.tests}
     pairs = sorted(found, key=lambda pair: (results.GROUPS.index(pair[0]), pair[1]))
