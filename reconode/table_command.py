@@ -65,7 +65,7 @@ def print_table(
     if given:
         made = [_compare_files(*map(Path, rows))]
     else:
-        folder, narrow = find_folder(results, benchmark), format_ is Format.text
+        folder, narrow = find_folder(results, benchmark), format_ in (Format.text, Format.latex)
         made = _make(which, folder, rows, acceleration or [], baseline, variant, group or [], narrow)
     for number, one in enumerate(made):
         if number:
@@ -109,7 +109,10 @@ def _make(
     groups: Sequence[str],
     narrow: bool,
 ) -> list[Table]:
-    """The tables that were asked for; without accelerations, those that were run. Narrow tables are of one each."""
+    """The tables that were asked for; without accelerations, those that were run.
+
+    Narrow tables, for a terminal or a page of paper, are of one acceleration each.
+    """
     from reconode import results, tables
 
     if which is Which.transfer:

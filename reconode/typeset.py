@@ -28,6 +28,10 @@ PLAIN = str.maketrans({"−": "-", "–": "-", "×": "x", "±": "+-", "Δ": "dif
 """For spreadsheets, whose readers may take a file for Latin-1."""
 
 
+NUMBER = re.compile(r"^Table \d+(: |, )")
+"""How a caption begins that LaTeX would number once more."""
+
+
 @dataclass(frozen=True)
 class Table:
     """A table whose first column names its rows; all cells are text.
@@ -59,13 +63,13 @@ class Table:
         return "\n\n".join([_markdown(self.caption), "\n".join(lines), *map(_markdown, self.notes)]) + "\n"
 
     def latex(self) -> str:
-        """A floating table with booktabs' rules; the notes stand below it in small print."""
+        """A floating table with booktabs' rules; the notes stand below it in small print. LaTeX numbers it itself."""
         alignment = "l" + "r" * (len(self.header) - 1)
         lines = [
             "% needs \\usepackage{booktabs}",
             r"\begin{table}",
             r"\centering",
-            f"\\caption{{{_latex(self.caption)}}}",
+            f"\\caption{{{_latex(NUMBER.sub('', self.caption))}}}",
             f"\\begin{{tabular}}{{{alignment}}}",
             r"\toprule",
             _latex_row(self.header),

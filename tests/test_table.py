@@ -247,6 +247,12 @@ class TestTypeset:
         for rule in ("toprule", "midrule", "bottomrule", "begin{tabular}{lr}", "end{table}"):
             assert f"\\{rule}" in text
 
+    def test_latex_numbers_tables_itself(self, folder):
+        made = tables.table1(results.read_all(folder), "made-up", [4.0])
+        assert r"\caption{benchmark made-up" in made.latex() and made.markdown().startswith("Table 1: benchmark")
+        both = run("--results", folder.parent, "--format", "latex").stdout
+        assert both.count(r"\begin{table}") == 2, "one acceleration each, or it is wider than a page"
+
     def test_csv(self):
         header, first, second, *comments = csv.reader(io.StringIO(NASTY.csv()))
         assert header == ["model", "p | q"] and first == ["A*B", "-1 [2, 3]*"] and second[1] == "x"
