@@ -43,7 +43,7 @@ def print_table(
     names: Annotated[
         list[str] | None, typer.Argument(help="compare: two models, or two results files. ablations: rows to show.")
     ] = None,
-    benchmark: Annotated[str | None, typer.Option(help="Whose.", show_default="the only one there is")] = None,
+    benchmark: Annotated[str | None, typer.Option(help="Whose.", show_default="all for table1")] = None,
     results: Annotated[Path, typer.Option(help="Folder of the results files.")] = Path("results"),
     format_: Annotated[Format, typer.Option("--format", help="How it is written.")] = Format.text,
     acceleration: Annotated[
@@ -65,20 +65,24 @@ def print_table(
     if given:
         made = [_compare_files(*map(Path, rows))]
     else:
-        folder, narrow = find_folder(results, benchmark), format_ in (Format.text, Format.latex)
-        made = _make(which, folder, rows, acceleration or [], baseline, variant, group or [], narrow)
+        folders, narrow = find_folders(results, benchmark), format_ in (Format.text, Format.latex)
+        if len(folders) > 1 and which is not Which.table1:
+            several = ", ".join(folder.name for folder in folders)
+            raise UsageError(f"{results} has results of {several}, which are never compared: choose with --benchmark")
+        chosen = (rows, acceleration or [], baseline, variant, group or [], narrow)
+        made = [one for folder in folders for one in _make(which, folder, *chosen)]
     for number, one in enumerate(made):
         if number:
             sys.stdout.write("\n")
         _write(one, format_)
 
 
-def find_folder(results: Path, benchmark: str | None) -> Path:
-    """The folder of a benchmark's results; the only one there is when none is named.
+def find_folders(results: Path, benchmark: str | None) -> list[Path]:
+    """The folders of the benchmarks that have results; the one that is named.
 
     Raises:
         DataError: when there are no results.
-        UsageError: when there are several and none is named, or none of that name.
+        UsageError: when there are none of that name.
     """
     from reconode.results import files
 
@@ -88,15 +92,11 @@ def find_folder(results: Path, benchmark: str | None) -> Path:
             f"{results}: no results files there; run this in a clone of the repository, whose results/ has them, "
             "give --results FOLDER, or make some with `reconode bench run`"
         )
-    names = ", ".join(folder.name for folder in there)
-    if benchmark is not None:
-        chosen = [folder for folder in there if folder.name == benchmark]
-        if not chosen:
-            raise UsageError(f"--benchmark {benchmark}: {results} has results of {names} only")
-        return chosen[0]
-    if len(there) > 1:
-        raise UsageError(f"{results} has results of {names}, which never stand in one table: choose with --benchmark")
-    return there[0]
+    chosen = [folder for folder in there if benchmark in (None, folder.name)]
+    if not chosen:
+        names = ", ".join(folder.name for folder in there)
+        raise UsageError(f"--benchmark {benchmark}: {results} has results of {names} only")
+    return chosen
 
 
 def _make(

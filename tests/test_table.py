@@ -292,9 +292,13 @@ class TestCommand:
         files = [folder / f"{name}_4x_seed0.json" for name in ("unet", "kiki-net")]
         assert "U-Net against KIKI-Net at 4×" in run("compare", *files).stdout
 
-    def test_several_benchmarks_are_asked_for(self, folder):
-        save(folder.parent / "other", made_up_run())
-        assert "choose with --benchmark" in run("--results", folder.parent, status=1).stderr
+    def test_several_benchmarks_never_share_a_table(self, folder):
+        other = made_up_run()
+        other["benchmark"]["name"] = "other"
+        save(folder.parent / "other", other)
+        said = run("--results", folder.parent, "--acceleration", 4).stdout
+        assert said.index("Table 1: benchmark made-up") < said.index("Table 1: benchmark other")
+        assert "choose with --benchmark" in run("ablations", "--results", folder.parent, status=1).stderr
         assert "PC-Flow" in run("--results", folder.parent, "--benchmark", "made-up").stdout
         said = run("--results", folder.parent, "--benchmark", "full", status=1).stderr
         assert "made-up, other only" in " ".join(said.split())
