@@ -220,6 +220,10 @@ def third(small: Answers) -> str:
     short = [(f"{name}_short", "lt-rk4_short") for name in parts]
     control = [(f"{name}_short", "lt-rk4_short") for name in controls]
     euler = [(f"{a}_short", f"{b}_short") for a, b in others]
+    at_length = small.versus_seed(
+        [*((name, "lt-rk4") for name in ("lt-euler-26", "ft-euler-wide", *parts)), *others],
+        "Parts and controls, as long as the table's rows",
+    )
     return f"""\
 These trainings are short ({short_steps(small)}), each beside an LT-RK4 of the same length; what they cannot show is how a part
 pays at the end of a long training.
@@ -231,7 +235,11 @@ pays at the end of a long training.
 Is it the solver, the parameters or the compute? FT-Euler with f widened to LT-RK4's count of parameters, and one shared Euler
 stage unrolled to LT-RK4's multiply-adds:
 
-{small.versus(control, "Controls, against LT-RK4; short trainings")}"""
+{small.versus(control, "Controls, against LT-RK4; short trainings")}
+
+**After the table's own training** (seed 0 of each; what is not in this table was not run so long):
+
+{at_length}"""
 
 
 def fourth() -> str:

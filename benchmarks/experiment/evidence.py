@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import json
 import math
 import re
@@ -70,6 +71,13 @@ class Answers:
             "† The two did not see as many examples: not a fair comparison; the results page says how many.",
         ) * unequal
         return Table(f"{caption}, {acceleration:g}×", header, tuple(lines), notes).markdown()
+
+    def versus_seed(self, pairs: Sequence[tuple[str, str]], caption: str, acceleration: float = 4) -> str:
+        """The same for those pairs of which both ran from seed 0, and of that seed alone."""
+        only = copy.copy(self)
+        only.runs = [r for r in self.runs if r.seed == 0]
+        run = [pair for pair in pairs if only.against(*pair, acceleration) is not None]
+        return only.versus(run, caption, acceleration) if run else f"{NOT_RUN.capitalize()}."
 
     def by_seed(self, pairs: Sequence[tuple[str, str]], caption: str, acceleration: float = 4) -> str:
         """A table of the differences from one training to the next, for pairs of which both ran with several seeds."""
