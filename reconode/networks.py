@@ -49,12 +49,15 @@ class TimeConv2d(nn.Conv2d):
         self.alpha = nn.Parameter(torch.ones(()))
         self.beta = nn.Parameter(torch.zeros(()))
 
-    def forward(self, t: float | Tensor, x: Tensor) -> Tensor:  # type: ignore[override]
-        """`x` ``(batch, inputs, rows, columns)`` at time `t` to ``(batch, outputs, rows, columns)``."""
+    def forward(self, t: float | Tensor, x: Tensor, seen: Tensor | None = None) -> Tensor:  # type: ignore[override]
+        """`x` ``(batch, inputs, rows, columns)`` at time `t` to ``(batch, outputs, rows, columns)``.
+
+        `seen` is what :func:`inside` says of the size, for layers in a row that share it.
+        """
         image, clock = self.weight[:, :-1], self.weight[:, -1]
         tau = self.alpha * t + self.beta
         height, width = x.shape[-2:]
-        seen = inside(height, width, self.dilation[0], x)
+        seen = inside(height, width, self.dilation[0], x) if seen is None else seen
         taps = (tau * clock).flatten(1).T.to(x.dtype).expand(x.shape[0], -1, -1)
         out = F.conv2d(x, image, self.bias, padding=self.padding, dilation=self.dilation)
         # One product for each image of the batch: a broadcast sum would be added up over the batch on the way back.
@@ -102,14 +105,16 @@ class Dynamics(nn.Module):
         super().__init__()
         widths = [2 * inputs, *[channels] * (LAYERS - 1), 2]
         self.layers = nn.ModuleList(TimeConv2d(i, o, dilation) for i, o in pairwise(widths))
-        self.timed = timed
+        self.dilation, self.timed = dilation, timed
 
     def forward(self, t: float | Tensor, x: Tensor) -> Tensor:
         """Time and image channels ``(batch, 2 · inputs, rows, columns)`` to a slope ``(batch, 2, rows, columns)``."""
         t = t if self.timed else 0.0
+        # Once for all layers: kept for each, it would be a fourth of what autograd saves.
+        seen = inside(x.shape[-2], x.shape[-1], self.dilation, x)
         for layer in self.layers[:-1]:
-            x = F.relu(layer(t, x))
-        return self.layers[-1](t, x)
+            x = F.relu(layer(t, x, seen))
+        return self.layers[-1](t, x, seen)
 
 
 class Attention(nn.Module):
