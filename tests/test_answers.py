@@ -21,7 +21,7 @@ def answers():
     with pytest.MonkeyPatch.context() as patch:
         patch.syspath_prepend(ROOT / "benchmarks" / "experiment")
         yield importlib.import_module("answers")
-        for name in ("answers", "evidence"):
+        for name in ("answers", "sections", "evidence"):
             sys.modules.pop(name)
 
 

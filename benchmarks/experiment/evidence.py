@@ -18,6 +18,7 @@ from reconode.statistics import Comparison, Row, compare, holm, make_row
 from reconode.tables import find_row
 from reconode.typeset import Table
 
+ROOT = Path(__file__).resolve().parents[2]
 NOT_RUN = "not run"
 
 
@@ -63,14 +64,8 @@ class Answers:
             cells = (dB(c), p(next(corrected)), f"{c.higher} of {c.volumes}", f"{ssim.difference.mean:+.4f}", seeds)
             lines.append((*names, *(minus(cell) for cell in cells)))
         header = ("A", "B", "A − B, dB", "p", "knees won by A", "A − B, SSIM", "seeds")
-        notes: tuple[str, ...] = (
-            "Paired over the same knees: mean difference with its 95 % bootstrap interval over knees; p is Wilcoxon's "
-            "signed-rank test, two-sided, corrected for the table's lines by Holm's method.",
-        )
-        notes += (
-            "† The two did not see as many examples: not a fair comparison; the results page says how many.",
-        ) * unequal
-        return Table(f"{caption}, {acceleration:g}×", header, tuple(lines), notes).markdown()
+        notes = ("† The two did not see as many examples: not a fair comparison; the results page says how many.",)
+        return Table(f"{caption}, {acceleration:g}×", header, tuple(lines), notes * unequal).markdown()
 
     def versus_seed(self, pairs: Sequence[tuple[str, str]], caption: str, acceleration: float = 4) -> str:
         """The same for those pairs of which both ran from seed 0, and of that seed alone."""
@@ -145,6 +140,11 @@ class Answers:
         said = zoo.find(model).title.removeprefix("ReconODE-")
         return said + {"slow": " at FA's rate", "long": ", long"}.get(variant, "")
 
+    def gap(self, a: str, b: str, acceleration: float = 4) -> str:
+        """The mean difference of two rows, in words."""
+        c = self.against(a, b, acceleration)
+        return NOT_RUN if c is None else minus(f"{c.difference.mean:+.2f} dB")
+
     def say(self, a: str, b: str, acceleration: float = 4) -> str:
         """One clause on a comparison, in words that its interval allows."""
         c = self.against(a, b, acceleration)
@@ -168,6 +168,18 @@ class Answers:
         """Name and label of every transfer test at an acceleration."""
         return {t.name: t.label for r in self.moved if r.acceleration == acceleration for t in r.tests}
 
+    def say_below(self, acceleration: float = 4) -> str:
+        """Which rows fall below zero-filled on which transfer tests."""
+        below = []
+        for test, label in self.tests(acceleration).items():
+            psnr = self.moved_psnr(test, acceleration)
+            floor = psnr.get("zero-filled", -math.inf)
+            lost = [f"{self.title(name)} by {floor - score:.2f} dB" for name, score in psnr.items() if score < floor]
+            below += [f"{label}: {', '.join(lost)}"] if lost else []
+        return (
+            f"Below zero-filled fall: {'; '.join(below)}." if below else "Nothing falls below zero-filled on any test."
+        )
+
     def say_transfer(self) -> str:
         """What the transfer tables say, in words that follow the numbers."""
         said = []
@@ -183,16 +195,7 @@ class Answers:
                 f"On the real knee's {echo} echo {above} of {len(trained)} trained rows are above zero-filled; LT-RK4: "
                 f"{' and '.join(than)}; the best is {best}."
             )
-        below = []
-        for test, label in self.tests().items():
-            psnr = self.moved_psnr(test)
-            floor = psnr.get("zero-filled", -math.inf)
-            lost = [f"{self.title(name)} by {floor - score:.2f} dB" for name, score in psnr.items() if score < floor]
-            below += [f"{label}: {', '.join(lost)}"] if lost else []
-        fell = (
-            f"Below zero-filled fall: {'; '.join(below)}." if below else "Nothing falls below zero-filled on any test."
-        )
-        return minus(" ".join([*said, fell]))
+        return minus(" ".join([*said, self.say_below()]))
 
     def contrast(self, acceleration: float = 4) -> str:
         """The table of the two contrasts."""
