@@ -8,9 +8,12 @@ import sys
 from pathlib import Path
 
 import pytest
+import torch
 from test_results import made_up_run, save
 
+from reconode import benchmark, beyond, data, masks, networks
 from reconode.metrics import Interval
+from reconode.physics import HYBRID, MRIOperator, fft
 from reconode.statistics import Comparison
 
 ROOT = Path(__file__).parents[1]
@@ -21,7 +24,7 @@ def answers():
     with pytest.MonkeyPatch.context() as patch:
         patch.syspath_prepend(ROOT / "benchmarks" / "experiment")
         yield importlib.import_module("answers")
-        for name in ("answers", "sections", "evidence"):
+        for name in ("answers", "sections", "beyond_page", "evidence"):
             sys.modules.pop(name)
 
 
@@ -30,9 +33,15 @@ def evidence(answers):
     return sys.modules["evidence"]
 
 
-def test_the_page_is_made_of_todays_results(answers):
-    made = answers.page(answers.Answers(ROOT / "results" / "small"))
-    assert answers.PAGE.read_text() == made, "run: python benchmarks/experiment/answers.py"
+@pytest.mark.parametrize("name", ["answers.md", "pc_flow.md"])
+def test_the_page_is_made_of_todays_results(answers, name):
+    made = answers.PAGES[name](answers.Answers(ROOT / "results" / "small"))
+    assert (ROOT / "book" / name).read_text() == made, "run: python benchmarks/experiment/answers.py"
+
+
+def test_without_results_pages_say_so(answers, evidence, tmp_path):
+    empty = evidence.Answers(tmp_path)
+    assert answers.PAGES["pc_flow.md"](empty).count("ot run") >= 5
 
 
 @pytest.mark.parametrize(
@@ -76,3 +85,29 @@ def test_gains_are_of_the_same_seed(evidence, tmp_path):
     gain = statistics.mean(v["psnr"] - w["psnr"] for v, w in zip(runs[2]["volumes"], runs[1]["volumes"], strict=True))
     assert f"{gain:+.2f} [" in table
     assert table.count("not run") == 1
+
+
+def test_what_the_data_take_back_lies_in_the_measured_columns(answers, monkeypatch):
+    """All states agree with the data already, so the correction is the proposal's measured part, sign turned."""
+    monkeypatch.syspath_prepend(ROOT / "benchmarks" / "experiment")
+    pc_flow = importlib.import_module("pc_flow")
+    torch.manual_seed(0)
+    model = beyond.PCFlow(pieces=2, repeats=2).eval()
+    knee = benchmark.in_memory(benchmark.Benchmark("tiny", (64, 72), volumes=1, slices=1), 0)
+    mask = masks.random(72, 4, seed=knee.name)
+    E = MRIOperator(mask)
+    y = E.measure(knee.hybrid)
+    expected = []
+    with torch.no_grad():
+        states = model.trajectory(y / data.max_zero_filled(y, E), E)
+        x, c = networks.to_channels(states[0]), torch.zeros(1, 2, 64, 72)
+        for step, after in enumerate(states[1:]):
+            g = model.pieces[step // 2](torch.cat([x, c], 1))
+            lines = fft(networks.to_complex(g), HYBRID)
+            expected.append(float((lines * mask).norm() / lines.norm()))
+            c = networks.to_channels(after) - x - g
+            x = networks.to_channels(after)
+    assert pc_flow.taken_back(model, [knee]) == pytest.approx(expected, rel=1e-4)
+    assert all(0.1 < share < 1 for share in expected)
+    at_start = pc_flow.psnr(pc_flow.At(model, 0), [knee])
+    assert at_start == pytest.approx(pc_flow.psnr(lambda y, E: E.H(y), [knee]))

@@ -389,6 +389,17 @@ class TestFigures:
         figure = result_figures.steps_curve(measured, against="steps")
         assert list(figure.axes[0].get_lines()[1].get_xdata()) == [1, 5, 20]
 
+    def test_flow_curves(self):
+        ways = {"pc-flow": [20, 21, 22.5, 24], "lt-rk4": [20, 23]}
+        figure = result_figures.flow_curves({"model": "pc-flow", "trajectories": ways, "taken_back": [0.9, 0.8, 0.95]})
+        way, share = figure.axes
+        assert {line.get_label(): list(line.get_ydata()) for line in way.get_lines()} == {
+            "PC-Flow": ways["pc-flow"],
+            "LT-RK4": ways["lt-rk4"],
+        }
+        assert list(way.get_lines()[0].get_xdata()) == pytest.approx([0, 1 / 3, 2 / 3, 1])
+        assert list(share.get_lines()[0].get_ydata()) == pytest.approx([90, 80, 95])
+
     def test_nothing_to_draw_is_said(self, folder):
         runs = results.read_all(folder)
         for draw in (

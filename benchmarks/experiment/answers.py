@@ -1,4 +1,4 @@
-"""Writes book/answers.md: the experiment's questions, answered from the results files, with what was not run.
+"""Writes book/answers.md and book/pc_flow.md from the results files: the experiment's questions, with what was not run.
 
     python benchmarks/experiment/answers.py
 
@@ -13,12 +13,11 @@ import json
 from pathlib import Path
 from typing import Any
 
+import beyond_page
 import sections
 from evidence import ROOT, Answers, minus
 
 from reconode.files import write_whole
-
-PAGE = ROOT / "book" / "answers.md"
 
 
 def page(small: Answers) -> str:
@@ -97,13 +96,19 @@ def budget(small: Answers) -> dict[str, Any]:
     }
 
 
+PAGES = {"answers.md": page, "pc_flow.md": beyond_page.page}
+"""Makers of the pages, by their names in book/."""
+
+
 def main() -> None:
-    """Write the page."""
+    """Write the pages."""
     options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     options.add_argument("--results", type=Path, default=ROOT / "results" / "small")
-    options.add_argument("--page", type=Path, default=PAGE)
+    options.add_argument("--book", type=Path, default=ROOT / "book")
     given = options.parse_args()
-    write_whole(given.page, page(Answers(given.results)))
+    small = Answers(given.results)
+    for name, make in PAGES.items():
+        write_whole(given.book / name, make(small))
 
 
 if __name__ == "__main__":

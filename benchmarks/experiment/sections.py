@@ -295,41 +295,12 @@ Proton density without (CORPD) and with fat suppression (CORPDFS); both are in t
 
 
 def seventh(small: Answers) -> str:
-    """The model beyond the paper."""
-    searched = small.other("beyond_search")
-    table = NOT_RUN.capitalize() + "."
-    if searched is not None:
-        base = next(iter(searched["candidates"].values()))["psnr"]
-        rows = [
-            [name, f"{c['parameters']:,}", f"{c['psnr']:.2f}", f"{c['psnr'] - base:+.2f}"]
-            for name, c in searched["candidates"].items()
-        ]
-        caption = f"The search: {searched['steps']:,} steps each, one seed, PSNR over the validation knees"
-        table = plain_table(caption, ["idea", "parameters", "PSNR, dB", "gain, dB"], rows)
+    """The model beyond the paper; its page says more."""
     pairs = [("pc-flow", "lt-rk4"), ("pc-flow", "d5c5"), ("pc-flow", "lt-rk2")]
     return f"""\
-{PC_FLOW}
+`pc-flow` has 147,530 parameters, fewer than LT-RK4's 153,404, and was found by a small search on the validation knees. What it is,
+how it was found and why it works has [a page of its own](pc_flow.md).
 
 {small.versus(pairs, "PC-Flow against the paper's best")}
 
-{small.versus(pairs[:1], "PC-Flow against LT-RK4", 8)}
-
-{table}
-
-How it was found: each idea was added alone to the same start, D5C5 read as a flow with parameters piecewise constant in time;
-those that gained more than 0.05 dB were put together, then the steps were made finer. The search saw the validation knees, never
-the test knees. Ideas that lost in a short search with one learning rate may still win elsewhere: SiLU's training failed at a
-rate that suits ReLU, and wide dilations may need longer."""
-
-
-PC_FLOW = """\
-`pc-flow` has 147,530 parameters. It keeps the paper's picture, a flow from the zero-filled image under data consistency, and
-spends the parameters elsewhere:
-
-- **θ(t) is piecewise constant.** LT-RK4 has one set of stages for all of time. PC-Flow has five small networks, one for each fifth
-  of [0, 1].
-- **Three Euler steps a piece.** A finer grid with the same parameters, and so fifteen data consistencies in place of five. Its
-  forward pass needs about 44 G multiply-adds for a 320 × 320 image; LT-RK4's needs 77 G.
-- **Predictor and corrector know of each other.** With hard data consistency the residual Eᴴ(Ex − y) is zero after every step, so
-  feeding it back tells nothing. What consistency *changed* is what is left of it: where, and by how much, the last proposal
-  disagreed with the data. Each step sees that as two more channels, which cost 2,880 parameters."""
+{small.versus(pairs[:1], "PC-Flow against LT-RK4", 8)}"""

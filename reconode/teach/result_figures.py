@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from reconode import zoo
 from reconode.errors import DataError
 from reconode.results import Result, Transfer
 from reconode.statistics import Row, label, rows, same_data
@@ -204,6 +205,34 @@ def steps_curve(
     ax.set_ylabel("PSNR in dB", fontsize=TEXT)
     ax.set_title(f"{model}: other solvers, the same weights", fontsize=TEXT)
     ax.legend(fontsize=SMALL, frameon=False)
+    return figure
+
+
+def flow_curves(measured: Mapping[str, Any]) -> Figure:
+    """PSNR along the way of several flows; below, how much of each of PC-Flow's proposals the data take back.
+
+    Args:
+        measured: results/<benchmark>/pc_flow.json.
+    """
+    figure, axes = new_figure(2, 1, panel=WIDTH, aspect=0.55)
+    way, share = (row[0] for row in axes)
+    for ax in (way, share):
+        _style_axes(ax)
+        ax.set_xlim(-0.02, 1.02)
+    for name, psnr in measured["trajectories"].items():
+        look, t = style(name), [n / (len(psnr) - 1) for n in range(len(psnr))]
+        title = zoo.find(name).title.removeprefix("ReconODE-")
+        way.plot(t, psnr, color=look.color, linestyle=look.line, marker=look.marker, markersize=6, label=title)
+    way.set_ylabel("PSNR in dB", fontsize=TEXT)
+    way.set_title("From the zero-filled image to the last step", fontsize=TEXT)
+    way.legend(fontsize=SMALL, frameon=False)
+    taken, look = measured["taken_back"], style(measured["model"])
+    at = [(n + 1) / len(taken) for n in range(len(taken))]
+    share.plot(at, [100 * one for one in taken], color=look.color, linestyle="", marker=look.marker, markersize=7)
+    share.set_ylim(0, 105)
+    share.set_xlabel("t", fontsize=TEXT)
+    share.set_ylabel("taken back, in %", fontsize=TEXT)
+    share.set_title("What data consistency undoes of each proposal", fontsize=TEXT)
     return figure
 
 

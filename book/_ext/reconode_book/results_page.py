@@ -128,6 +128,26 @@ def _figure(name: str, alt: str, draw: Callable[[], Any]) -> list[str]:
     return [f"```{{image}} /{path.relative_to(ROOT).as_posix()}\n:alt: {alt}\n:class: on-paper\n```"]
 
 
+class FlowCurves(MarkdownDirective):
+    """PC-Flow's way, drawn from what benchmarks/experiment/pc_flow.py measured."""
+
+    def markdown(self) -> str:
+        """A figure; words where nothing was measured."""
+        from reconode.teach import result_figures
+
+        path = RESULTS / "small" / "pc_flow.json"
+        if not path.exists():
+            return NOT_RUN.capitalize() + "."
+        self.env.note_dependency(str(path))
+        alt = (
+            "Two plots over t. Above, PSNR of PC-Flow, LT-RK4 and FT-Euler from the zero-filled image to the end. "
+            "Below, the share of each of PC-Flow's proposals that data consistency takes back."
+        )
+        measured = json.loads(path.read_text())
+        return "\n".join(_figure("small-pc-flow", alt, partial(result_figures.flow_curves, measured)))
+
+
 def setup(app: Sphinx) -> None:
     """Connect to Sphinx's events."""
     app.add_directive("results", ResultsPage)
+    app.add_directive("pc-flow-curves", FlowCurves)
