@@ -17,6 +17,7 @@ def page(small: Answers) -> str:
         "## What it gains",
         small.versus(pairs, "PC-Flow against others"),
         small.by_seed(pairs[:2], "Training by training"),
+        small.versus([(f"{a}_long", f"{b}_long") for a, b in pairs[:3]], "After longer trainings"),
         small.versus(pairs[:2], "PC-Flow against others", 8),
         GAINS,
         "## On the way",
@@ -50,11 +51,12 @@ cost 2,880 parameters. The code is fifty lines: {py:class}`reconode.beyond.PCFlo
 
 GAINS = """\
 Each row saw the same examples as the others, with a learning rate found by the same search (PC-Flow takes D5C5's: it is made of the
-same networks). [How to read the tables](answers.md) is on the page of answers."""
+same networks). [How to read the tables](answers.md) is on the page of answers; both pages are written by
+`benchmarks/experiment/answers.py` from the files under `results/`."""
 
 UNKNOWN = """\
-Whether the lead lasts: every training here is short, at 96 × 112, on simulated anatomy. Whether it holds on fastMRI, at full
-size, where LT-RK4's wide stages may pay. And whether sharing the pieces' first layers, or another number of pieces, would do
+Whether the lead lasts: no training here has converged, and all are at 96 × 112, on simulated anatomy. Whether it holds on fastMRI,
+at full size, where LT-RK4's wide stages may pay. And whether sharing the pieces' first layers, or another number of pieces, would do
 better: the search was small."""
 
 
