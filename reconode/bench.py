@@ -136,20 +136,24 @@ def state(plan: Plan, job: Job) -> str:
 
 
 def ship(plan: Plan, half: set[str]) -> list[Path]:
-    """Copy seed 0's best weights of every finished training to where :func:`reconode.zoo.load` looks."""
+    """Copy seed 0's best weights of every finished training to where :func:`reconode.zoo.load` looks.
+
+    Of the variants, those of :data:`reconode.zoo.VARIANTS`.
+    """
     shipped = []
-    for result in sorted((plan.results / plan.name).glob("*_seed0.json")):
+    for result in sorted((plan.results / plan.name).glob("*_seed0*.json")):
         said = json.loads(result.read_text())
-        job = Job(said["model"], said["acceleration"])
+        job = Job(said["model"], said["acceleration"], variant=said["variant"])
         best = plan.folder(job) / BEST
-        if not said["training"] or not best.exists():
+        if not said["training"] or not best.exists() or job.variant not in zoo.VARIANTS:
             continue
         tensors, about = weights.read(best)
         if job.model in half:
             tensors = {key: tensor.half() for key, tensor in tensors.items()}
         about = {**about, "benchmark": said["benchmark"]["name"], "fingerprint": said["benchmark"]["fingerprint"]}
         about["settings"] = {key: value for key, value in about["settings"].items() if key != "keep"}
-        path = weights.SHIPPED / f"{job.model}_{job.acceleration:g}x.safetensors"
+        name = f"{job.model}_{job.variant}".rstrip("_")
+        path = weights.SHIPPED / f"{name}_{job.acceleration:g}x.safetensors"
         weights.write(path, tensors, about)
         shipped.append(path)
     return shipped

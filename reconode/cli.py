@@ -316,7 +316,6 @@ def models(json_output: JsonOption = False) -> None:
 
     entries: list[dict[str, Any]] = []
     for name, entry in zoo.MODELS.items():
-        shipped = {a: zoo.shipped(name, a) for a in (4, 8)}
         entries.append(
             {
                 "name": name,
@@ -324,7 +323,7 @@ def models(json_output: JsonOption = False) -> None:
                 "family": entry.family,
                 "parameters": entry.parameters,
                 "summary": entry.summary,
-                "weights": {f"{a}x": weights.read(path)[1] for a, path in shipped.items() if path is not None},
+                "weights": {key: weights.read(path)[1] for key, path in zoo.trained(name).items()},
             }
         )
     if json_output:
@@ -332,7 +331,7 @@ def models(json_output: JsonOption = False) -> None:
         return
     table = make_table("name", "title", "parameters", "weights", "what it is")
     for e in entries:
-        ready = " ".join(e["weights"]) or ("not needed" if e["family"] == "classical" else "train it")
+        ready = ", ".join(e["weights"]) or ("not needed" if e["family"] == "classical" else "train it")
         count = f"{e['parameters']:,}" if e["parameters"] else "0"
         table.add_row(e["name"], e["title"], count, ready, e["summary"])
     answer.print(table)

@@ -145,6 +145,10 @@ MODELS: dict[str, Entry] = {
 """The rows of Table 1 by their names, the classical methods, the original neural ODE, and the ablations."""
 
 
+VARIANTS = ("", "long")
+"""Of the trainings whose weights come with the library: the table's own, and longer ones."""
+
+
 def find(name: str) -> Entry:
     """What a name stands for.
 
@@ -162,7 +166,8 @@ def load(name: str, acceleration: float = 4, *, file: str | Path | None = None) 
     """A ready reconstruction by name: a classical method, or a network with trained weights, set to evaluate.
 
     Args:
-        name: a key of :data:`MODELS`.
+        name: a key of :data:`MODELS`; followed by a variant, such as "lt-rk4_long", for the weights of a training that
+            differed from the table's, as the tables name it.
         acceleration: of the masks that the data come with; chooses the weights.
         file: weights of your own (what ``reconode train`` writes); None takes those that come with the library.
 
@@ -170,22 +175,37 @@ def load(name: str, acceleration: float = 4, *, file: str | Path | None = None) 
         UsageError: for an unknown name, or a network that no weights come with.
         DataError: for a file that is not this network's.
     """
-    entry = find(name)
+    model_name, _, variant = name.partition("_")
+    entry = find(model_name)
     model = entry.build()
     if not isinstance(model, nn.Module):
         if file is not None:
-            raise UsageError(f"{name} is a classical method: it takes no weights")
+            raise UsageError(f"{model_name} is a classical method: it takes no weights")
+        if variant:
+            raise UsageError(f"{model_name} is a classical method: it is not trained, so there is no {name}")
         return model
     path = shipped(name, acceleration) if file is None else Path(file)
     if path is None:
         raise UsageError(
-            f"no weights for {name} at {acceleration:g}x come with the library yet: "
-            f"train it (reconode train {name} --acceleration {acceleration:g}) and give the file (--weights FILE)"
+            f"no weights for {name} at {acceleration:g}x come with the library yet: train it "
+            f"(reconode train {model_name} --acceleration {acceleration:g}) and give the file (--weights FILE)"
         )
-    weights.load(model, name if file is not None else entry.twin or name, path)
+    weights.load(model, model_name if file is not None else entry.twin or model_name, path)
     return model.eval()
 
 
 def shipped(name: str, acceleration: float) -> Path | None:
     """The weights that come with the library for a model, or for the one that it shares them with, if there are any."""
-    return weights.shipped(find(name).twin or name, acceleration)
+    model_name, _, variant = name.partition("_")
+    trained = find(model_name).twin or model_name
+    return weights.shipped(f"{trained}_{variant}" if variant else trained, acceleration)
+
+
+def trained(name: str) -> dict[str, Path]:
+    """All weights that come with the library for a model: "4x", "8x", "4x long" and so on, with their files."""
+    found = {
+        f"{acceleration}x {variant}".strip(): shipped(f"{name}_{variant}".rstrip("_"), acceleration)
+        for variant in VARIANTS
+        for acceleration in (4, 8)
+    }
+    return {key: path for key, path in found.items() if path is not None}

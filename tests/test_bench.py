@@ -178,6 +178,7 @@ def test_jobs_are_all_combinations_once():
 def test_shipped_weights_are_found_and_say_what_they_are(plan, tmp_path, monkeypatch):
     bench.run(plan, Job("lt-euler"))
     bench.run(plan, Job("lt-euler", seed=1))
+    bench.run(plan, Job("lt-euler", variant="short"))
     monkeypatch.setattr(weights, "SHIPPED", tmp_path / "trained")
     assert [path.name for path in bench.ship(plan, set())] == ["lt-euler_4x.safetensors"]
     exact = weights.read(plan.folder(Job("lt-euler")) / "best.safetensors")[0]
@@ -186,7 +187,9 @@ def test_shipped_weights_are_found_and_say_what_they_are(plan, tmp_path, monkeyp
     about = weights.read(weights.shipped("lt-euler", 4))[1]
     assert about["fingerprint"] == TINY.fingerprint
     assert "keep" not in about["settings"]
+    bench.run(plan, Job("lt-euler", variant="long"))
     bench.ship(plan, {"lt-euler"})
+    assert list(zoo.trained("lt-euler")) == ["4x", "4x long"], "short trainings show nothing but themselves"
     half = zoo.load("lt-euler", 4).state_dict()
     assert all(half[key].dtype == torch.float32 for key in half)
     assert all(torch.allclose(half[key], exact[key], rtol=1e-3, atol=1e-6) for key in exact)

@@ -7,7 +7,7 @@ import torch
 from conftest import coil_maps, smooth_images
 from torch import nn
 
-from reconode import masks, zoo
+from reconode import masks, weights, zoo
 from reconode.errors import DataError, UsageError
 from reconode.physics import MRIOperator
 
@@ -102,3 +102,20 @@ def test_the_discrete_adjoints_rows_share_fts_weights(solver):
     assert zoo.shipped(f"fa-{solver}-continuous", 4) != zoo.shipped(f"fa-{solver}", 4) == zoo.shipped(f"ft-{solver}", 4)
     with pytest.raises(DataError, match=f"weights of ft-{solver}, not of fa-{solver}"):
         zoo.load(f"fa-{solver}", file=zoo.shipped(f"ft-{solver}", 4))
+
+
+def test_a_variant_has_weights_of_its_own(tmp_path, monkeypatch):
+    monkeypatch.setattr(weights, "SHIPPED", tmp_path)
+    for name, value in (("ft-euler", 0.1), ("ft-euler_long", 0.2)):
+        state = {key: torch.full_like(t, value) for key, t in zoo.find("ft-euler").build().state_dict().items()}
+        weights.write(tmp_path / f"{name}_4x.safetensors", state, {"model": "ft-euler"})
+    for model in ("ft-euler", "fa-euler"):
+        assert float(next(zoo.load(model).parameters()).max()) == pytest.approx(0.1)
+        assert float(next(zoo.load(f"{model}_long").parameters()).max()) == pytest.approx(0.2)
+        assert list(zoo.trained(model)) == ["4x", "4x long"]
+    with pytest.raises(UsageError, match="no weights for ft-euler_long at 8x"):
+        zoo.load("ft-euler_long", 8)
+    with pytest.raises(UsageError, match="tv is a classical method: it is not trained"):
+        zoo.load("tv_long")
+    with pytest.raises(UsageError, match="unknown model 'ft-oiler': did you mean"):
+        zoo.load("ft-oiler_long")
