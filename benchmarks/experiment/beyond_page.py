@@ -43,7 +43,7 @@ picture: a flow from the zero-filled image, by a network, under data consistency
 - **Predictor and corrector know of each other.** The network proposes, data consistency corrects, and the next step sees the
   correction $c$:
 
-$$\\tilde x = x + g_p(x, c), \\qquad x \\leftarrow \\mathrm{DC}(\\tilde x, y), \\qquad c = x - \\tilde x .$$
+$$\\begin{aligned} \\tilde x &= x + g_p(x, c), \\\\ x &\\leftarrow \\mathrm{DC}(\\tilde x, y), \\\\ c &= x - \\tilde x . \\end{aligned}$$
 
 With hard data consistency the residual $E^H (E x - y)$ is zero after every step, so feeding it back tells nothing. What
 consistency *changed* is what is left of it: where, and by how much, the last proposal disagreed with the data. The two channels
