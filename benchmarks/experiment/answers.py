@@ -70,7 +70,8 @@ def short(small: Answers) -> str:
     leads = "from every seed" if led and min(led) > 0 else "not from every seed"
     return minus(f"""\
 1. LT-RK4 is {small.gap("lt-rk4", "d5c5")} against D5C5 and {small.gap("lt-rk4", "lt-rk2")} against LT-RK2, means over the seeds;
-   the paper's order {"holds from each seed" if steady else "changes from one seed to the next"}. LT against FT, with one seed:
+   the paper's order {"holds from each seed" if steady else "changes from one seed to the next"}. After longer trainings LT-RK4 is {small.gap("lt-rk4_long", "d5c5_long")}
+   against D5C5 and {small.gap("lt-rk4_long", "lt-rk2_long")} against LT-RK2. LT against FT, whose rows have one seed:
    {small.gap("lt-euler", "ft-euler")} (Euler), {small.gap("lt-rk2", "ft-rk2")} (RK2), {small.gap("lt-rk4", "ft-rk4")} (RK4).
 2. The discrete adjoint is FT to the last bit. The continuous one costs {small.gap("fa-euler-continuous", "ft-euler")} with Euler:
    {small.gap("ft-euler_slow", "ft-euler")} by the low learning rate that it forces, {small.gap("fa-euler-continuous", "ft-euler_slow")} by its gradients.
