@@ -7,6 +7,7 @@ import csv
 import io
 import itertools
 import re
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -365,11 +366,29 @@ class TestFigures:
         runs = results.read_all(folder)
         figure = result_figures.training_curves(runs, ["lt-rk4", "kiki-net"], what=what)
         lines = [line for line in figure.axes[0].get_lines() if line.get_color() == colors.style("lt-rk4").color]
-        assert len(lines) == 4, "three seeds and a variant"
+        assert len(lines) == 3, "three seeds; variants have a figure of their own"
         found = next(r for r in runs if r.model == "lt-rk4").training
         points = found.validation if what == "psnr" else found.curve
         assert [tuple(p) for p in lines[0].get_xydata()] == [p[:2] for p in points]
         assert any(text.get_text() == "†" for text in figure.axes[0].texts)
+        varied = result_figures.training_curves(runs, what=what, variant="short")
+        assert [line.get_label() for line in varied.axes[0].get_lines()] == ["ReconODE-LT-RK4 (short)"]
+
+    def test_a_training_that_fell_leaves_the_picture_and_says_so(self, folder):
+        runs = results.read_all(folder)
+        at = next(i for i, r in enumerate(runs) if r.model == "unet")
+        fallen = replace(runs[at].training, validation=((500, 22.0, 0.7, 0.02), (1000, 12.3, 0.3, 0.5)))
+        runs[at] = replace(runs[at], training=fallen)
+        axis = result_figures.training_curves(runs).axes[0]
+        assert axis.get_ylim()[0] == pytest.approx(
+            min(
+                r.training.validation[0][1]
+                for r in runs
+                if r.training and r.acceleration == 4 and not r.variant and r.family != "ablation"
+            )
+            - 1
+        )
+        assert "U-Net, down to 12" in [line.get_label() for line in axis.get_lines()]
 
     def test_transfer_bars(self, folder):
         figure = result_figures.transfer_bars(results.read_all_transfer(folder), group="noise")

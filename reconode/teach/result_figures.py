@@ -5,6 +5,7 @@ Fonts are large for their size: on a phone a figure is as wide as the screen.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -83,43 +84,57 @@ def psnr_against_parameters(results: Sequence[Result], acceleration: float = 4.0
 
 
 def training_curves(
-    results: Sequence[Result], models: Sequence[str] = (), acceleration: float = 4.0, what: str = "psnr"
+    results: Sequence[Result],
+    models: Sequence[str] = (),
+    acceleration: float = 4.0,
+    what: str = "psnr",
+    variant: str = "",
 ) -> Figure:
-    """Validation PSNR, or the training loss, over the steps; seeds of a row share its look.
+    """Validation PSNR, or the training loss, over the slices seen; seeds of a row share its look.
+
+    A training that fell far below where all began leaves the picture, and its label says to where.
 
     Args:
         results: of one benchmark.
         models: names of the rows to draw; none draws all that were trained.
         acceleration: of the runs.
         what: "psnr" of the validation, or "loss" relative to that of the zero-filled image.
+        variant: of the trainings.
     """
     data = same_data(results)
-    trained = (r for r in results if r.training is not None and r.acceleration == acceleration)
+    trained = [r for r in results if r.training and r.acceleration == acceleration and r.variant == variant]
     shown = _sorted(r for r in trained if (r.model in models if models else r.family != "ablation"))
     if not shown:
         raise DataError(f"no trainings at {acceleration:g}x to draw; `reconode bench run` makes them")
     figure, ax = _plot(0.95)
+    begins = [run.training.validation[0][1] for row in shown for run in row.runs if run.training]
+    floor = min(begins) - 1 if what == "psnr" else -math.inf
     for row in shown:
         look = style(row.first.model)
         for number, run in enumerate(row.runs):
             assert run.training is not None
             points = run.training.validation if what == "psnr" else run.training.curve
-            steps, values = [p[0] for p in points], [p[1] for p in points]
+            each = run.training.examples / run.training.steps
+            seen, values = [p[0] * each for p in points], [p[1] for p in points]
+            fell = f", down to {min(values):.0f}" if min(values) < floor else ""
             ax.plot(
-                steps,
+                seen,
                 values,
                 color=look.color,
                 linestyle=look.line,
                 marker=look.marker if what == "psnr" else None,
                 markersize=4.5,
                 linewidth=1.4,
-                label=row.label if number == 0 else None,
+                label=f"{row.label}{fell}" if number == 0 else None,
             )
             if not run.training.finished and points:
-                ax.annotate("†", (steps[-1], values[-1]), xytext=(0, 5), textcoords="offset points", color=look.color)
-    ax.set_xlabel("step", fontsize=TEXT)
+                ax.annotate("†", (seen[-1], values[-1]), xytext=(0, 5), textcoords="offset points", color=look.color)
+    if ax.get_ylim()[0] < floor:
+        ax.set_ylim(bottom=floor)
+    ax.set_xlabel("slices seen", fontsize=TEXT)
     ax.set_ylabel("validation PSNR in dB" if what == "psnr" else "loss, zero-filled = 1", fontsize=TEXT)
-    ax.set_title(f"Benchmark {data.name}, {acceleration:g}×", fontsize=TEXT)
+    long = f", {variant} trainings" if variant else ""
+    ax.set_title(f"Benchmark {data.name}, {acceleration:g}×{long}", fontsize=TEXT)
     _legend(figure, ax)
     return figure
 

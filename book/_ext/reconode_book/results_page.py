@@ -72,8 +72,13 @@ def benchmark(folder: Path) -> str:
         )
         parts += _figure(
             f"{folder.name}-training-{a:g}x",
-            f"Validation PSNR over training steps, one curve a model, benchmark {folder.name}, {a:g}×.",
+            f"Validation PSNR over the slices seen in training, one curve a model, benchmark {folder.name}, {a:g}×.",
             partial(result_figures.training_curves, runs, acceleration=a),
+        )
+        parts += _figure(
+            f"{folder.name}-training-long-{a:g}x",
+            f"The same for longer trainings, benchmark {folder.name}, {a:g}×.",
+            partial(result_figures.training_curves, runs, acceleration=a, variant=LONG),
         )
     if folder.name == "small":
         parts += pictures(folder)
