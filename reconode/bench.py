@@ -21,6 +21,8 @@ from typing import Any
 
 import torch
 from torch import nn
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils.flop_counter import flop_registry
 
 from reconode import evaluate, masks, metrics, results, weights, zoo
 from reconode.data import slab
@@ -32,6 +34,9 @@ from reconode.runs import BEST, LAST, LOG
 from reconode.sources import Simulated
 from reconode.train import TrainingError, build, loss, train
 from reconode.zoo import Model
+
+COUNTED = (96, 112)
+"""Size on which :func:`operations` counts."""
 
 
 def run(
@@ -179,6 +184,33 @@ def cost(plan: Plan, job: Job, repeats: int = 3) -> float:
             torch.cuda.synchronize()
         times.append(time.perf_counter() - start)
     return min(times)
+
+
+def operations(plan: Plan, job: Job) -> float:
+    """Floating-point operations of a training step of a job, forward and backward, two for a multiply-add.
+
+    Counted on one slice of :data:`COUNTED`, in proportion to the area: convolutions and matrix products, which are
+    nearly all. An adaptive solver's depend on the image; an untrained network needs few evaluations.
+    """
+    settings = plan.with_rate(job, 1e-3)
+    model = build(settings)
+    batch = next(Simulated(settings.acceleration, settings.mask, 1, 0, COUNTED, settings.mix).batches(0))
+    with _Counter() as counter:
+        loss(model(batch.y, batch.E), batch).backward()
+    rows, columns = settings.rows or settings.size[0], settings.size[1]
+    return counter.total * settings.batch_size * (rows * columns) / math.prod(COUNTED)
+
+
+class _Counter(TorchDispatchMode):
+    """Counts as torch's FlopCounterMode does, whose tracking of modules does not bear torchdiffeq's adjoint."""
+
+    total = 0
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        out = func(*args, **(kwargs or {}))
+        if func._overloadpacket in flop_registry:
+            self.total += flop_registry[func._overloadpacket](*args, **(kwargs or {}), out_val=out)
+        return out
 
 
 def write_result(plan: Plan, job: Job, model: Model, trained: dict[str, Any] | None) -> None:

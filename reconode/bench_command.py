@@ -237,6 +237,10 @@ def cost(
     plan: Plan,
     models: ModelsArgument = None,
     table1: Table1Option = False,
+    tflops: Annotated[
+        float | None,
+        typer.Option(min=0, help="Time nothing: count operations, for a machine that does so many TFLOP/s."),
+    ] = None,
 ) -> None:
     """Time a training step of each model on this machine, and say what its training would take."""
     import json
@@ -251,17 +255,19 @@ def cost(
     if not jobs:
         raise UsageError("which models? name some networks, or give --table1")
     measured, total = [], 0.0
-    table = make_table("model", "seconds a step", "steps", "hours")
+    table = make_table("model", "TFLOP a step", "seconds a step", "steps", "hours")
     for job in jobs:
-        count, seconds = plan.with_rate(job, 0.0).steps, queue.cost(plan, job)
+        count, tera = plan.with_rate(job, 0.0).steps, queue.operations(plan, job) / 1e12
+        seconds = tera / tflops if tflops else queue.cost(plan, job)
         hours = seconds * count / 3600
-        measured.append({"model": job.model, "seconds_a_step": seconds, "steps": count, "hours": hours})
         total += hours
-        table.add_row(job.model, f"{seconds:.3g}", str(count), f"{hours:.1f}")
+        row = {"model": job.model, "tflop_a_step": tera, "seconds_a_step": seconds, "steps": count, "hours": hours}
+        measured.append(row)
+        table.add_row(job.model, f"{tera:.3g}", f"{seconds:.3g}", str(count), f"{hours:.1f}")
     answer.print(table)
-    hardware = queue.hardware(plan.device)
-    said = {"batch_size": plan.batch_size, "rows": plan.rows, "precision": plan.precision, "hardware": hardware}
-    path = plan.results / plan.name / f"cost_{plan.device}.json"
+    how = {"assumed_tflops": tflops} if tflops else {"hardware": queue.hardware(plan.device)}
+    said = {"batch_size": plan.batch_size, "rows": plan.rows, "precision": plan.precision, **how}
+    path = plan.results / plan.name / f"cost_{'counted' if tflops else plan.device}.json"
     write_whole(path, json.dumps({**said, "rows_measured": measured, "hours": total}, indent=1) + "\n")
     answer.print(f"{total:.1f} hours together, for one acceleration and one seed; written to {path}")
 

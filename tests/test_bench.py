@@ -256,6 +256,16 @@ def test_a_variant_may_have_a_rate_of_its_own(plan, monkeypatch, tmp_path):
     assert replace(plan, rate=8e-3).settings(Job("lt-euler")).learning_rate == 8e-3
 
 
+def test_operations_are_those_of_the_convolutions(plan):
+    """D5C5 by hand: 144,650 weights less 650 biases, each used at each pixel; going back costs twice going forward,
+    but nothing asks for the gradient of the first layer's input."""
+    weights, first, area = 144_650 - 650, 2 * 32 * 9, 32 * 72
+    expected = 2 * area * (3 * weights - first)
+    found = bench.operations(plan, Job("d5c5"))
+    assert found == pytest.approx(expected, rel=0.01)
+    assert bench.operations(replace(plan, batch_size=3), Job("d5c5")) == pytest.approx(3 * found)
+
+
 def test_the_cost_of_a_table_is_the_sum_of_its_rows(plan, monkeypatch):
     monkeypatch.setitem(sys.modules["reconode.benchmark"].SIZES, "small", TINY)
     monkeypatch.setattr(bench, "cost", lambda plan, job: {"lt-euler": 2.0, "kiki-net": 8.0}[job.model])
@@ -264,6 +274,9 @@ def test_the_cost_of_a_table_is_the_sum_of_its_rows(plan, monkeypatch):
     assert "6.0 hours together" in said.stdout, (
         "whole slices are twice as high as slabs, so they are half as many steps"
     )
+    monkeypatch.setattr(bench, "operations", lambda plan, job: 5e12)
+    counted = CliRunner().invoke(app, ["bench", "cost", *given, "--results", str(plan.results), "--tflops", "2.5"])
+    assert "3.0 hours together" in counted.stdout, "two seconds a step, 3,600 and 1,800 steps"
     written = json.loads((plan.results / "small" / "cost_cpu.json").read_text())
     assert [row["hours"] for row in written["rows_measured"]] == [2.0, 4.0]
     assert (written["hours"], written["rows"], written["precision"]) == (6.0, 32, "no")

@@ -172,3 +172,11 @@ def test_licences_are_whole() -> None:
     text = (ROOT / "LICENSE-TEXT").read_text()
     for section in range(1, 9):
         assert f"\nSection {section} -- " in text
+
+
+def test_the_readmes_hours_are_the_files():
+    counted = json.loads((ROOT / "results" / "full" / "cost_counted.json").read_text())
+    text = " ".join((ROOT / "README.md").read_text().split())
+    assert f"the table takes {counted['hours']:.1f} hours" in text
+    assert f"reaches {counted['assumed_tflops']:g} TFLOP/s" in text
+    assert {row["steps"] for row in counted["rows_measured"]} == {20_000} and counted["batch_size"] == 4
