@@ -80,7 +80,8 @@ def short(small: Answers) -> str:
 4. Checkpointing keeps {checkpoint["peak_ratio"]:.0%} of the saved bytes at the peak, for {checkpoint["time_ratio"]:.2f} times the time, on a CPU.
 5. A trained FT keeps its score with a finer or an adaptive solver, and gains a little: what it has learned is close to a flow.
 6. {small.say_transfer()}
-7. PC-Flow, with fewer parameters than LT-RK4, is {small.gap("pc-flow", "lt-rk4")} ahead of it, {leads}.""")
+7. PC-Flow, with fewer parameters than LT-RK4, is {small.gap("pc-flow", "lt-rk4")} ahead of it, {leads}; after longer
+   trainings {small.gap("pc-flow_long", "lt-rk4_long")}.""")
 
 
 def budget(small: Answers) -> dict[str, Any]:

@@ -191,9 +191,13 @@ class Answers:
             above = sum(psnr[name] > psnr["zero-filled"] for name in trained)
             than = [f"{psnr['lt-rk4'] - psnr[name]:+.2f} dB against {self.title(name)}" for name in ("tv", "d5c5")]
             best = self.title(max(psnr, key=psnr.__getitem__))
+            if "lt-rk4_long" in psnr:
+                than.append(
+                    f"{psnr['lt-rk4_long'] - psnr['tv']:+.2f} dB against {self.title('tv')} after its longer training"
+                )
             said.append(
                 f"On the real knee's {echo} echo {above} of {len(trained)} trained rows are above zero-filled; LT-RK4: "
-                f"{' and '.join(than)}; the best is {best}."
+                f"{', '.join(than)}; the best is {best}."
             )
         return minus(" ".join([*said, self.say_below()]))
 
