@@ -120,18 +120,20 @@ def blown_up(small: Answers) -> str:
         if not path.exists():
             continue
         training = json.loads(path.read_text())["training"]
-        rates = " and ".join(f"{rate:g}" for rate in training.get("diverged_at", []))
-        ended = f"{training['settings']['learning_rate']:g} for {training['steps']:,} steps"
-        fell = f"diverged at {rates} and " if rates else ""
-        end = "was trained at" if training["finished"] else "diverged at its last try,"
+        rates = [f"{rate:g}" for rate in training.get("diverged_at", [])]
+        rate = f"{training['settings']['learning_rate']:g}"
         best, last = training["best"], training["validation"][-1]
-        lost = f" (and fell from {best['psnr']:.1f} to {last[1]:.1f} dB after step {best['step']:,})"
-        said.append(f"{small.title(key)} {fell}{end} {ended}" + (lost if best["psnr"] - last[1] > 1 else ""))
-    return (
-        f"In the trainings of the table {'; '.join(said)}. The weights tested are those of the best validation."
-        if said
-        else ""
-    )
+        if training["finished"]:
+            words = f"diverged at {' and '.join(rates)}, and " if rates else ""
+            words += f"was trained at {rate} for {training['steps']:,} steps"
+        else:
+            words = f"diverged at {', '.join([*rates, rate])}, at the last after {training['steps']:,} steps"
+        if best["psnr"] - last[1] > 1:
+            words += f" (from {best['psnr']:.1f} to {last[1]:.1f} dB after step {best['step']:,})"
+        said.append(f"{small.title(key)} {words}")
+    if not said:
+        return ""
+    return f"By learning rate, in the table: {'; '.join(said)}. The weights tested are those of the best validation."
 
 
 def same_rates(small: Answers) -> str:
