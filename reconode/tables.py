@@ -101,9 +101,12 @@ def ablation_table(
         "higher PSNR",
         "seeds",
     )
-    found_p = iter(holm([compare(row, base, metric).p for row in chosen for metric in ("psnr", "ssim")]))
-    lines = [_ablation_line(base, base, ())]
-    lines += [_ablation_line(row, base, (next(found_p), next(found_p))) for row in chosen]
+    compared = [[compare(row, base, metric) for metric in ("psnr", "ssim")] for row in chosen]
+    corrected = iter(holm([c.p for pair in compared for c in pair]))
+    lines = [_ablation_line(base, [])]
+    lines += [
+        _ablation_line(row, [(c, next(corrected)) for c in pair]) for row, pair in zip(chosen, compared, strict=True)
+    ]
     shown = [base, *chosen]
     notes = (INTERVALS, tests(base.label, 2 * len(chosen)), *budgets(shown), *adjoints(shown), *hardware(shown))
     return Table(title(f"Against {base.label} at {acceleration:g}×", results), header, tuple(lines), notes)
@@ -169,11 +172,8 @@ def transfer_table(results: Sequence[Transfer], group: str = "real", acceleratio
         cells = [_transfer_cell(score, least) for score, least in zip(scores[row], floor, strict=True)]
         lines.append((label(seeds[0]), *cells, "–" if seeds[0].family == "classical" else str(len(seeds))))
     header = ("model", *(f"{t.label} ({count(len(t.volumes), 'volume')})" for t in tests.values()), "seeds")
-    notes = ["PSNR in dB / SSIM, means over volumes and seeds."]
-    if any(BELOW in cell for line in lines for cell in line):
-        notes.append(f"{BELOW} below zero-filled in PSNR.")
     caption = f"Transfer, {group}: trained on benchmark {data.name} ({data.fingerprint}) at {acceleration:g}×."
-    return Table(caption, header, tuple(lines), tuple(notes))
+    return Table(caption, header, tuple(lines), _both_notes(lines))
 
 
 def contrast_table(results: Sequence[Result], acceleration: float = 4.0) -> Table:
@@ -202,10 +202,7 @@ def contrast_table(results: Sequence[Result], acceleration: float = 4.0) -> Tabl
         *(f"{name or 'unknown'} ({count(len(some), 'volume')})" for name, some in names.items()),
         "seeds",
     )
-    notes = ["PSNR in dB / SSIM, means over volumes and seeds."]
-    if any(BELOW in cell for line in lines for cell in line):
-        notes.append(f"{BELOW} below zero-filled in PSNR.")
-    return Table(title(f"Contrast at {acceleration:g}×", results), header, tuple(lines), tuple(notes))
+    return Table(title(f"Contrast at {acceleration:g}×", results), header, tuple(lines), _both_notes(lines))
 
 
 def find_row(results: Iterable[Result], name: str, acceleration: float) -> Row:
@@ -282,15 +279,12 @@ def _line(model: str, found: Sequence[Row | None], accelerations: Sequence[float
     return tuple(cells)
 
 
-def _ablation_line(row: Row, base: Row, p: Sequence[float]) -> tuple[str, ...]:
-    """A row against the baseline, with the corrected p-values of both scores; the baseline's own line has neither."""
-    cells = [row.label, f"{row.first.parameters:,}"]
-    for place, metric in enumerate(("psnr", "ssim")):
-        cells.append(_score(row, metric))
-        cells += ["–", "–"] if row is base else [_difference(compare(row, base, metric)), _p(p[place])]
-    psnr = compare(row, base, "psnr")
-    cells.append("–" if row is base else f"{psnr.higher}/{psnr.volumes}")
-    return (*cells, _seeds(row))
+def _ablation_line(row: Row, compared: Sequence[tuple[Comparison, float]]) -> tuple[str, ...]:
+    """A row with its PSNR's and SSIM's comparisons to the baseline and their corrected p; the baseline has none."""
+    shown = [(_difference(c), _p(p)) for c, p in compared] or [("–", "–")] * 2
+    cells = [row.label, f"{row.first.parameters:,}", _score(row, "psnr"), *shown[0], _score(row, "ssim"), *shown[1]]
+    higher = f"{compared[0][0].higher}/{compared[0][0].volumes}" if compared else "–"
+    return (*cells, higher, _seeds(row))
 
 
 def _score(row: Row, metric: str) -> str:
@@ -356,6 +350,12 @@ def _mean_scores(row: Row, names: Iterable[str]) -> tuple[float, float]:
     """Mean PSNR and SSIM over the seeds and some of the volumes."""
     psnr, ssim = ([row.per_volume(metric)[name] for name in names] for metric in ("psnr", "ssim"))
     return sum(psnr) / len(psnr), sum(ssim) / len(ssim)
+
+
+def _both_notes(lines: Sequence[Sequence[str]]) -> tuple[str, ...]:
+    """What the cells of :func:`_transfer_cell` hold, and their mark where one has it."""
+    marked = any(BELOW in cell for line in lines for cell in line)
+    return ("PSNR in dB / SSIM, means over volumes and seeds.", *[f"{BELOW} below zero-filled in PSNR."] * marked)
 
 
 def _transfer_cell(score: tuple[float, float] | None, floor: tuple[float, float] | None) -> str:

@@ -153,7 +153,7 @@ def same_rates(small: Answers) -> str:
 def short_steps(small: Answers) -> str:
     """How long the short trainings are, in words."""
     steps = sorted({r.training.steps for r in small.runs if r.training is not None and r.variant == "short"})
-    table = max((r.training.steps for r in small.runs if r.training is not None), default=0)
+    table = max((r.training.steps for r in small.runs if r.training is not None and not r.variant), default=0)
     return f"{' and '.join(map(str, steps))} of the table's {table:,} steps" if steps else NOT_RUN
 
 
