@@ -10,7 +10,7 @@ from typing import Any
 
 import torch
 
-from reconode.files import write_whole
+from reconode.storage.whole import write_whole
 
 
 def machine() -> dict[str, Any]:

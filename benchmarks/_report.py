@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from reconode.files import write_whole
+from reconode.storage.whole import write_whole
 
 INTRO = """# Benchmarks
 

@@ -20,8 +20,8 @@ import h5py
 import torch
 from _common import machine, write_json
 
-from reconode import fastmri
-from reconode.data import SliceDataset, Undersample
+from reconode.data import fastmri
+from reconode.data.slices import SliceDataset, Undersample
 from reconode.physics import MRIOperator
 
 ROUNDS = 7

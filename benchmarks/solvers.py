@@ -22,11 +22,11 @@ from torch import Tensor
 from torchdiffeq import odeint
 
 from reconode import masks
-from reconode.gradients import Backprop, Checkpoint, ContinuousAdjoint, saved_bytes
+from reconode.gradients import Checkpoint, ContinuousAdjoint, saved_bytes
 from reconode.models import FixedSolver
 from reconode.networks import Dynamics
 from reconode.physics import MRIOperator
-from reconode.solvers import EULER, HEUN, MIDPOINT, RK38, Flow, integrate
+from reconode.solvers import EULER, HEUN, MIDPOINT, RK38, Backprop, Flow, integrate
 
 SAME_METHOD = {"euler": EULER, "midpoint": MIDPOINT, "heun2": HEUN, "rk4": RK38}
 """torchdiffeq's name and our tableau."""

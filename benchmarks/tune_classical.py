@@ -24,8 +24,9 @@ import torch
 from _common import machine, write_json
 from torch import Tensor
 
-from reconode import evaluate, fastmri, masks, metrics, phantoms
+from reconode import evaluate, masks, metrics, phantoms
 from reconode.classical import GradientDescent, TotalVariation, WaveletFISTA, ZeroFilled
+from reconode.data import fastmri
 from reconode.physics import MRIOperator
 from reconode.zoo import Model
 

@@ -11,12 +11,14 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from reconode import fastmri, hdf5, metrics
-from reconode.data import max_zero_filled
+from reconode import metrics
+from reconode.data import fastmri
+from reconode.data.fastmri import Volume
+from reconode.data.slices import max_zero_filled
 from reconode.errors import DataError
-from reconode.fastmri import Volume
-from reconode.files import write_whole
 from reconode.physics import center_crop
+from reconode.storage import hdf5
+from reconode.storage.whole import write_whole
 from reconode.zoo import Model
 
 IMAGE = "reconstruction"

@@ -18,32 +18,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any
 
 import torch
 from torch import Tensor
 from torch.utils.checkpoint import checkpoint
 
-from reconode.solvers import Flow, Tableau, step
-
-
-class Gradient(Protocol):
-    """What :func:`reconode.solvers.integrate` needs of a gradient."""
-
-    def solve(self, f: Flow, x0: Tensor, tableau: Tableau, steps: int) -> list[Tensor]:
-        """The states at t = 0, 1/N, …, 1, connected to the graph in this gradient's way."""
-        ...
-
-
-@dataclass(frozen=True)
-class Backprop:
-    """Plain backpropagation through the solver's steps (the paper's ReconODE-FT)."""
-
-    def solve(self, f: Flow, x0: Tensor, tableau: Tableau, steps: int) -> list[Tensor]:
-        states = [x0]
-        for n in range(steps):
-            states.append(step(f, n / steps, states[-1], 1 / steps, tableau))
-        return states
+from reconode.solvers import Backprop, Flow, Tableau, step
 
 
 @dataclass(frozen=True)

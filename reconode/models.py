@@ -21,10 +21,10 @@ from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
 from reconode.errors import UsageError
-from reconode.gradients import Backprop, ContinuousAdjoint, Gradient
+from reconode.gradients import ContinuousAdjoint
 from reconode.networks import Attention, Dynamics, Scalars, falling_dilations, to_channels, to_complex
 from reconode.physics import MRIOperator
-from reconode.solvers import EULER, Flow, Tableau, integrate, integrate_adaptive
+from reconode.solvers import EULER, Backprop, Flow, Gradient, Tableau, integrate, integrate_adaptive
 
 Consistency = Literal["step", "end"]
 """Where y enters: at each step (in the velocity), or only at the end."""

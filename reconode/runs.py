@@ -11,11 +11,11 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from reconode import weights
+from reconode.data.sources import SIMULATED
 from reconode.errors import DataError, UsageError
-from reconode.files import write_whole
 from reconode.optimizers import LookaheadRAdam
-from reconode.sources import SIMULATED
+from reconode.storage import weights
+from reconode.storage.whole import write_whole
 
 LAST, BEST, LOG = "last.safetensors", "best.safetensors", "metrics.jsonl"
 """All that resuming needs, the best weights, and a line of JSON for each step and validation."""
@@ -30,7 +30,7 @@ class Settings:
 
     The paper fixes the loss, the optimiser, the width and N; the rest is ours. Learning rate and clipping were found
     in a prototype (FACTS.md, section 6). `rows` trains on slabs of so many rows of each slice
-    (:func:`reconode.data.slab`); `keep` is a folder where simulated slices stay for the next training.
+    (:func:`reconode.data.slices.slab`); `keep` is a folder where simulated slices stay for the next training.
     """
 
     model: str

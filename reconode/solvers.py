@@ -14,15 +14,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 import torch
 from torch import Tensor
 
 from reconode.errors import UsageError
-
-if TYPE_CHECKING:
-    from reconode.gradients import Gradient
 
 Flow = Callable[[float | Tensor, Tensor], Tensor]
 """The right-hand side f(t, x); real or complex x of any shape."""
@@ -91,6 +88,25 @@ def step(f: Flow, t: float, x: Tensor, h: float, tableau: Tableau) -> Tensor:
     return _advance(x, h, tableau.a, slopes)
 
 
+class Gradient(Protocol):
+    """How a solve is differentiated: what :func:`integrate` needs. Others are in :mod:`reconode.gradients`."""
+
+    def solve(self, f: Flow, x0: Tensor, tableau: Tableau, steps: int) -> list[Tensor]:
+        """The states at t = 0, 1/N, …, 1, connected to the graph in this gradient's way."""
+        ...
+
+
+@dataclass(frozen=True)
+class Backprop:
+    """Plain backpropagation through the solver's steps (the paper's ReconODE-FT)."""
+
+    def solve(self, f: Flow, x0: Tensor, tableau: Tableau, steps: int) -> list[Tensor]:
+        states = [x0]
+        for n in range(steps):
+            states.append(step(f, n / steps, states[-1], 1 / steps, tableau))
+        return states
+
+
 def integrate(
     f: Flow,
     x0: Tensor,
@@ -118,11 +134,7 @@ def integrate(
     """
     if steps < 1:
         raise UsageError(f"a solve needs at least one step, not {steps}")
-    if gradient is None:
-        from reconode.gradients import Backprop
-
-        gradient = Backprop()
-    states = gradient.solve(f, x0, tableau, steps)
+    states = (gradient or Backprop()).solve(f, x0, tableau, steps)
     return torch.stack(states) if trajectory else states[-1]
 
 

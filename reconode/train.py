@@ -19,13 +19,13 @@ from accelerate.state import AcceleratorState
 from torch import Tensor, nn
 
 from reconode import metrics, zoo
-from reconode.data import Batch, slab
+from reconode.data.slices import Batch, slab
+from reconode.data.sources import SIMULATED, Folder, Simulated, Source, check_share
 from reconode.errors import ReconodeError, UsageError
 from reconode.networks import count_parameters
 from reconode.optimizers import LookaheadRAdam, cosine
 from reconode.physics import center_crop
 from reconode.runs import Progress, Run, Settings
-from reconode.sources import SIMULATED, Folder, Simulated, Source, check_share
 
 
 class TrainingError(ReconodeError):

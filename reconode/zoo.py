@@ -14,14 +14,15 @@ from typing import Protocol
 
 from torch import Tensor, nn
 
-from reconode import baselines, classical, weights
-from reconode.beyond import PCFlow
+from reconode import baselines, classical
 from reconode.errors import UsageError
 from reconode.gradients import Checkpoint, ContinuousAdjoint
 from reconode.models import AdaptiveSolver, FixedSolver, LearnedSolver, UnsharedSolver
 from reconode.networks import Dynamics, count_parameters
+from reconode.pc_flow import PCFlow
 from reconode.physics import MRIOperator
 from reconode.solvers import EULER, HEUN, MIDPOINT, RK4
+from reconode.storage import weights
 
 
 class Model(Protocol):

@@ -13,7 +13,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from reconode import fastmri
+from reconode.data import fastmri
 from reconode.physics import fft
 
 torch.set_num_threads(1)  # small images on few cores: more threads only wait for each other

@@ -11,10 +11,12 @@ import pytest
 import torch
 from test_results import made_up_run, save
 
-from reconode import benchmark, beyond, data, masks, networks
+from reconode import masks, networks
+from reconode.data import slices
+from reconode.experiment import benchmark
+from reconode.experiment.rows import Comparison
 from reconode.metrics import Interval
 from reconode.physics import HYBRID, MRIOperator, fft
-from reconode.statistics import Comparison
 
 ROOT = Path(__file__).parents[1]
 
@@ -92,14 +94,14 @@ def test_what_the_data_take_back_lies_in_the_measured_columns(answers, monkeypat
     monkeypatch.syspath_prepend(ROOT / "benchmarks" / "experiment")
     pc_flow = importlib.import_module("pc_flow")
     torch.manual_seed(0)
-    model = beyond.PCFlow(pieces=2, repeats=2).eval()
+    model = pc_flow.PCFlow(pieces=2, repeats=2).eval()
     knee = benchmark.in_memory(benchmark.Benchmark("tiny", (64, 72), volumes=1, slices=1), 0)
     mask = masks.random(72, 4, seed=knee.name)
     E = MRIOperator(mask)
     y = E.measure(knee.hybrid)
     expected = []
     with torch.no_grad():
-        states = model.trajectory(y / data.max_zero_filled(y, E), E)
+        states = model.trajectory(y / slices.max_zero_filled(y, E), E)
         x, c = networks.to_channels(states[0]), torch.zeros(1, 2, 64, 72)
         for step, after in enumerate(states[1:]):
             g = model.pieces[step // 2](torch.cat([x, c], 1))

@@ -11,12 +11,15 @@ import pytest
 import torch
 from typer.testing import CliRunner
 
-from reconode import bench, jobs, results, transfer, weights, zoo
-from reconode.benchmark import Benchmark, in_memory
-from reconode.cli import app
+from reconode import zoo
+from reconode.cli.__main__ import app
 from reconode.errors import UsageError
-from reconode.jobs import Job, Plan
+from reconode.experiment import cost, queue, record, results, transfer
+from reconode.experiment import plan as plans
+from reconode.experiment.benchmark import Benchmark, in_memory
+from reconode.experiment.plan import Job, Plan
 from reconode.physics import ifft
+from reconode.storage import weights
 from reconode.train import TrainingError
 
 TINY = Benchmark("small", (64, 72), volumes=2, slices=1, validation=2)
@@ -27,7 +30,7 @@ RATES["continuous adjoint"] = 4e-3
 @pytest.fixture
 def plan(tmp_path):
     plan = Plan(TINY, tmp_path / "runs", tmp_path / "results", steps=4, batch_size=1, rows=32)
-    path = plan.results / "small" / jobs.RATES_FILE
+    path = plan.results / "small" / plans.RATES_FILE
     path.parent.mkdir(parents=True)
     path.write_text(json.dumps({"chosen": RATES}))
     return plan
@@ -41,7 +44,7 @@ def read(plan, job):
 
 def test_a_row_is_trained_tested_and_written(plan):
     job = Job("lt-euler")
-    assert bench.run(plan, job)
+    assert queue.run(plan, job)
     said = read(plan, job)
     assert (said["model"], said["parameters"], said["acceleration"]) == ("lt-euler", 30_110, 4)
     assert said["benchmark"]["fingerprint"] == TINY.fingerprint
@@ -49,39 +52,39 @@ def test_a_row_is_trained_tested_and_written(plan):
     assert said["training"]["examples"] == 2, "four slabs of half a slice"
     assert [v["name"] for v in said["volumes"]] == ["test000.h5", "test001.h5"]
     model = zoo.load("lt-euler", file=plan.folder(job) / "best.safetensors")
-    again = bench.score(model, TINY.test(), 4)
+    again = record.score(model, TINY.test(), 4)
     assert [v["psnr"] for v in again] == [v["psnr"] for v in said["volumes"]]
     stamp = plan.result(job).stat().st_mtime_ns
-    assert bench.run(plan, job)
+    assert queue.run(plan, job)
     assert plan.result(job).stat().st_mtime_ns == stamp, "what is done is not done again"
 
 
 def test_an_interrupted_training_ends_with_the_same_scores(plan, tmp_path):
     job, other = Job("lt-euler", 8, 1), replace(plan, out=tmp_path / "runs2", results=tmp_path / "results2")
-    path = other.results / "small" / jobs.RATES_FILE
+    path = other.results / "small" / plans.RATES_FILE
     path.parent.mkdir(parents=True)
     path.write_text(json.dumps({"chosen": RATES}))
-    assert bench.run(plan, job)
+    assert queue.run(plan, job)
 
     def stop(step, values):
         if step == 2 and "psnr" in values:
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        bench.run(other, job, watch=stop)
-    assert bench.state(other, job) == "2 of 4 steps"
-    assert not bench.run(other, job, budget=0), "no time: nothing done, nothing lost"
-    assert bench.run(other, job)
+        queue.run(other, job, watch=stop)
+    assert queue.state(other, job) == "2 of 4 steps"
+    assert not queue.run(other, job, budget=0), "no time: nothing done, nothing lost"
+    assert queue.run(other, job)
     assert read(other, job)["volumes"] == read(plan, job)["volumes"]
-    assert bench.state(other, job) == "done"
+    assert queue.state(other, job) == "done"
 
 
 def test_classical_rows_need_no_training_and_no_rate(plan):
-    (plan.results / "small" / jobs.RATES_FILE).unlink()
-    assert bench.run(plan, Job("zero-filled"))
+    (plan.results / "small" / plans.RATES_FILE).unlink()
+    assert queue.run(plan, Job("zero-filled"))
     assert read(plan, Job("zero-filled"))["training"] is None
-    with pytest.raises(UsageError, match="bench search"):
-        bench.run(plan, Job("lt-euler"))
+    with pytest.raises(UsageError, match="experiment search"):
+        queue.run(plan, Job("lt-euler"))
 
 
 def test_two_processes_never_share_a_job(plan):
@@ -89,17 +92,17 @@ def test_two_processes_never_share_a_job(plan):
     script = f"""
 import sys
 from pathlib import Path
-from reconode.bench import claim
+from reconode.experiment.queue import claim
 with claim(Path({str(folder)!r})) as ours:
     print(ours, flush=True)
     sys.stdin.readline()
 """
     other = subprocess.Popen([sys.executable, "-c", script], stdin=-1, stdout=-1, text=True)
     assert other.stdout.readline().strip() == "True"
-    assert not bench.run(plan, Job("lt-euler")), "another process is at it"
+    assert not queue.run(plan, Job("lt-euler")), "another process is at it"
     other.kill()
     other.wait()
-    with bench.claim(folder) as ours:
+    with queue.claim(folder) as ours:
         assert ours, "a lock ends with its process"
     other.stdin.close()
     other.stdout.close()
@@ -107,9 +110,9 @@ with claim(Path({str(folder)!r})) as ours:
 
 def test_a_diverged_training_starts_again_slower_and_is_a_result_at_last(plan, monkeypatch):
     job, rates = Job("lt-euler"), []
-    assert bench.run(plan, job)
+    assert queue.run(plan, job)
     plan.result(job).unlink()
-    real = bench.train
+    real = queue.train
 
     def diverge_above(slowest):
         def train(settings, folder, **kwargs):
@@ -120,15 +123,15 @@ def test_a_diverged_training_starts_again_slower_and_is_a_result_at_last(plan, m
 
         return train
 
-    monkeypatch.setattr(bench, "train", diverge_above(3e-3))
-    assert bench.run(plan, job)
+    monkeypatch.setattr(queue, "train", diverge_above(3e-3))
+    assert queue.run(plan, job)
     assert rates == [4e-3, 2e-3]
     said = read(plan, job)["training"]
     assert (said["finished"], said["diverged_at"], said["settings"]["learning_rate"]) == (True, [4e-3], 2e-3)
 
     plan.result(job).unlink()
-    monkeypatch.setattr(bench, "train", diverge_above(0))
-    assert bench.run(plan, job)
+    monkeypatch.setattr(queue, "train", diverge_above(0))
+    assert queue.run(plan, job)
     said = read(plan, job)["training"]
     assert said["finished"] is False
     assert said["failed"] == "step 5: the loss is nan, its gradient inf"
@@ -146,29 +149,29 @@ def test_every_row_sees_as_many_rows(plan):
 )
 def test_ties_go_to_the_lower_rate(plan, monkeypatch, psnr, rate):
     def train(settings, folder, **kwargs):
-        found = dict(zip(jobs.RATES, psnr, strict=True))[settings.learning_rate]
+        found = dict(zip(plans.RATES, psnr, strict=True))[settings.learning_rate]
         return type("Progress", (), {"step": settings.steps, "best": found})
 
-    monkeypatch.setattr(bench, "train", train)
-    assert bench.search(plan)
+    monkeypatch.setattr(queue, "train", train)
+    assert queue.search(plan)
     assert plan.learning_rate("lt-rk4") == plan.learning_rate("unet") == rate
 
 
 def test_families_are_searched_once():
-    assert {jobs.family(name) for name in jobs.TABLE1 if zoo.find(name).learned} == set(jobs.REPRESENTATIVES)
-    assert all(jobs.family(model) == name for name, model in jobs.REPRESENTATIVES.items())
-    assert jobs.family("lt-rk4-no-attention") == "learned solver"
-    assert jobs.family("ft-euler-wide") == jobs.family("fa-rk2-anode") == "fixed solver"
-    assert jobs.family("fa-rk4-continuous") == jobs.family("neural-ode") == "continuous adjoint"
+    assert {plans.family(name) for name in plans.TABLE1 if zoo.find(name).learned} == set(plans.REPRESENTATIVES)
+    assert all(plans.family(model) == name for name, model in plans.REPRESENTATIVES.items())
+    assert plans.family("lt-rk4-no-attention") == "learned solver"
+    assert plans.family("ft-euler-wide") == plans.family("fa-rk2-anode") == "fixed solver"
+    assert plans.family("fa-rk4-continuous") == plans.family("neural-ode") == "continuous adjoint"
 
 
 def test_a_rate_that_diverges_is_out():
-    assert bench.lowest_tied({"0.002": 20.0, "0.004": None, "0.008": None}) == 2e-3
-    assert bench.lowest_tied({"0.002": None, "0.004": None}) == 2e-3
+    assert queue.lowest_tied({"0.002": 20.0, "0.004": None, "0.008": None}) == 2e-3
+    assert queue.lowest_tied({"0.002": None, "0.004": None}) == 2e-3
 
 
 def test_jobs_are_all_combinations_once():
-    found = jobs.jobs(["tv", "d5c5", "d5c5"], [4, 8], [0, 1])
+    found = plans.jobs(["tv", "d5c5", "d5c5"], [4, 8], [0, 1])
     assert found == [Job(m, a, s) for a, s, m in [(4, 0, "tv"), (4, 0, "d5c5"), (4, 1, "d5c5")]] + [
         Job(m, a, s) for a, s, m in [(8, 0, "tv"), (8, 0, "d5c5"), (8, 1, "d5c5")]
     ]
@@ -176,19 +179,19 @@ def test_jobs_are_all_combinations_once():
 
 
 def test_shipped_weights_are_found_and_say_what_they_are(plan, tmp_path, monkeypatch):
-    bench.run(plan, Job("lt-euler"))
-    bench.run(plan, Job("lt-euler", seed=1))
-    bench.run(plan, Job("lt-euler", variant="short"))
+    queue.run(plan, Job("lt-euler"))
+    queue.run(plan, Job("lt-euler", seed=1))
+    queue.run(plan, Job("lt-euler", variant="short"))
     monkeypatch.setattr(weights, "SHIPPED", tmp_path / "trained")
-    assert [path.name for path in bench.ship(plan, set())] == ["lt-euler_4x.safetensors"]
+    assert [path.name for path in queue.ship(plan, set())] == ["lt-euler_4x.safetensors"]
     exact = weights.read(plan.folder(Job("lt-euler")) / "best.safetensors")[0]
     loaded = zoo.load("lt-euler", 4).state_dict()
     assert all(torch.equal(loaded[key], exact[key]) for key in exact)
     about = weights.read(weights.shipped("lt-euler", 4))[1]
     assert about["fingerprint"] == TINY.fingerprint
     assert "keep" not in about["settings"]
-    bench.run(plan, Job("lt-euler", variant="long"))
-    bench.ship(plan, {"lt-euler"})
+    queue.run(plan, Job("lt-euler", variant="long"))
+    queue.ship(plan, {"lt-euler"})
     assert list(zoo.trained("lt-euler")) == ["4x", "4x long"], "short trainings show nothing but themselves"
     half = zoo.load("lt-euler", 4).state_dict()
     assert all(half[key].dtype == torch.float32 for key in half)
@@ -227,11 +230,11 @@ def test_transfer_writes_what_the_schema_wants(plan, monkeypatch):
 
 
 def test_cost_is_positive(plan):
-    assert bench.cost(plan, Job("lt-euler"), repeats=1) > 0
+    assert cost.seconds(plan, Job("lt-euler"), repeats=1) > 0
 
 
 def test_a_variant_may_have_a_rate_of_its_own(plan, monkeypatch, tmp_path):
-    monkeypatch.setitem(sys.modules["reconode.benchmark"].SIZES, "small", TINY)
+    monkeypatch.setitem(sys.modules["reconode.experiment.benchmark"].SIZES, "small", TINY)
     given = [
         "lt-euler",
         "--size",
@@ -246,10 +249,10 @@ def test_a_variant_may_have_a_rate_of_its_own(plan, monkeypatch, tmp_path):
         "2e-3",
     ]
     given += ["--out", str(tmp_path / "runs"), "--results", str(plan.results)]
-    refused = CliRunner().invoke(app, ["bench", "run", *given])
+    refused = CliRunner().invoke(app, ["experiment", "run", *given])
     assert refused.exit_code == 1
     assert "give the runs a --variant" in refused.stderr
-    done = CliRunner().invoke(app, ["bench", "run", *given, "--variant", "slow"])
+    done = CliRunner().invoke(app, ["experiment", "run", *given, "--variant", "slow"])
     assert done.exit_code == 0, done.output
     assert read(plan, Job("lt-euler", variant="slow"))["training"]["settings"]["learning_rate"] == 2e-3
     assert plan.settings(Job("lt-euler")).learning_rate == 4e-3, "the search's"
@@ -261,21 +264,21 @@ def test_operations_are_those_of_the_convolutions(plan):
     but nothing asks for the gradient of the first layer's input."""
     weights, first, area = 144_650 - 650, 2 * 32 * 9, 32 * 72
     expected = 2 * area * (3 * weights - first)
-    found = bench.operations(plan, Job("d5c5"))
+    found = cost.operations(plan, Job("d5c5"))
     assert found == pytest.approx(expected, rel=0.01)
-    assert bench.operations(replace(plan, batch_size=3), Job("d5c5")) == pytest.approx(3 * found)
+    assert cost.operations(replace(plan, batch_size=3), Job("d5c5")) == pytest.approx(3 * found)
 
 
 def test_the_cost_of_a_table_is_the_sum_of_its_rows(plan, monkeypatch):
-    monkeypatch.setitem(sys.modules["reconode.benchmark"].SIZES, "small", TINY)
-    monkeypatch.setattr(bench, "cost", lambda plan, job: {"lt-euler": 2.0, "kiki-net": 8.0}[job.model])
+    monkeypatch.setitem(sys.modules["reconode.experiment.benchmark"].SIZES, "small", TINY)
+    monkeypatch.setattr(cost, "seconds", lambda plan, job: {"lt-euler": 2.0, "kiki-net": 8.0}[job.model])
     given = ["lt-euler", "kiki-net", "tv", "--size", "small", "--device", "cpu", "--steps", "3600", "--rows", "32"]
-    said = CliRunner().invoke(app, ["bench", "cost", *given, "--results", str(plan.results)])
+    said = CliRunner().invoke(app, ["experiment", "cost", *given, "--results", str(plan.results)])
     assert "6.0 hours together" in said.stdout, (
         "whole slices are twice as high as slabs, so they are half as many steps"
     )
-    monkeypatch.setattr(bench, "operations", lambda plan, job: 5e12)
-    counted = CliRunner().invoke(app, ["bench", "cost", *given, "--results", str(plan.results), "--tflops", "2.5"])
+    monkeypatch.setattr(cost, "operations", lambda plan, job: 5e12)
+    counted = CliRunner().invoke(app, ["experiment", "cost", *given, "--results", str(plan.results), "--tflops", "2.5"])
     assert "3.0 hours together" in counted.stdout, "two seconds a step, 3,600 and 1,800 steps"
     written = json.loads((plan.results / "small" / "cost_cpu.json").read_text())
     assert [row["hours"] for row in written["rows_measured"]] == [2.0, 4.0]
@@ -283,19 +286,19 @@ def test_the_cost_of_a_table_is_the_sum_of_its_rows(plan, monkeypatch):
 
 
 def test_the_command_lists_and_goes_on(plan, monkeypatch, tmp_path):
-    monkeypatch.setitem(sys.modules["reconode.benchmark"].SIZES, "small", TINY)
+    monkeypatch.setitem(sys.modules["reconode.experiment.benchmark"].SIZES, "small", TINY)
     common = ["--size", "small", "--device", "cpu", "--out", str(tmp_path / "runs"), "--steps", "3", "--rows", "32"]
     common += ["--results", str(plan.results)]
     runner = CliRunner()
-    listed = runner.invoke(app, ["bench", "run", "--table1", "--list", *common])
+    listed = runner.invoke(app, ["experiment", "run", "--table1", "--list", *common])
     assert listed.exit_code == 0, listed.output
-    assert listed.stdout.count("not begun") == len(jobs.TABLE1)
-    done = runner.invoke(app, ["bench", "run", "zero-filled", "lt-euler", *common])
+    assert listed.stdout.count("not begun") == len(plans.TABLE1)
+    done = runner.invoke(app, ["experiment", "run", "zero-filled", "lt-euler", *common])
     assert done.exit_code == 0, done.output
     assert done.stdout.count("done") == 2
-    nothing = runner.invoke(app, ["bench", "run", *common])
+    nothing = runner.invoke(app, ["experiment", "run", *common])
     assert nothing.exit_code != 0
-    unknown = runner.invoke(app, ["bench", "run", "lt-rk5", *common])
+    unknown = runner.invoke(app, ["experiment", "run", "lt-rk5", *common])
     assert unknown.exit_code == 1
 
 
@@ -305,9 +308,9 @@ def test_a_folder_of_volumes_goes_the_same_way(plan, make_volume):
             path = make_volume(f"mri/{split}/f{n}.h5", slices=2, seed=n, rows=64, columns=48, recon=(32, 32))
     real = replace(plan, data=str(path.parents[1]), rows=None, batch_size=2, steps=2)
     (plan.results / "fastmri").mkdir()
-    (plan.results / "fastmri" / jobs.RATES_FILE).write_text(json.dumps({"chosen": RATES}))
+    (plan.results / "fastmri" / plans.RATES_FILE).write_text(json.dumps({"chosen": RATES}))
     for job in (Job("zero-filled"), Job("lt-euler")):
-        assert bench.run(real, job)
+        assert queue.run(real, job)
         said = read(real, job)
         assert said["benchmark"]["name"] == "fastmri"
         assert [v["name"] for v in said["volumes"]] == ["f0.h5", "f1.h5"]

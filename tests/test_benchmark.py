@@ -9,12 +9,14 @@ import pytest
 import torch
 from typer.testing import CliRunner
 
-from reconode import benchmark, fastmri, phantoms
-from reconode.benchmark import Benchmark, in_memory
-from reconode.cli import app
+from reconode import phantoms
+from reconode.cli.__main__ import app
+from reconode.data import fastmri
+from reconode.data.sources import VALIDATION_SEED, Simulated
 from reconode.errors import UsageError
+from reconode.experiment import benchmark
+from reconode.experiment.benchmark import Benchmark, in_memory
 from reconode.physics import center_crop, ifft
-from reconode.sources import VALIDATION_SEED, Simulated
 
 TINY = Benchmark("tiny", (64, 72), volumes=12, slices=1, validation=2)
 

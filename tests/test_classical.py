@@ -15,8 +15,9 @@ import torch
 from conftest import smooth_images
 from torch import Tensor
 
-from reconode import classical, fastmri, masks, metrics
+from reconode import classical, masks, metrics
 from reconode.classical import GradientDescent, TotalVariation, WaveletFISTA, ZeroFilled
+from reconode.data import fastmri
 from reconode.errors import MissingExtraError, UsageError
 from reconode.physics import KSPACE, MRIOperator, fft
 

@@ -16,8 +16,9 @@ import pytest
 import torch
 from typer.testing import CliRunner
 
-from reconode import evaluate, fastmri, masks, metrics, zoo
-from reconode.cli import app
+from reconode import evaluate, masks, metrics, zoo
+from reconode.cli.__main__ import app
+from reconode.data import fastmri
 
 COMMAND = [sys.executable, "-m", "reconode.cli"]
 ONE_THREAD = {**os.environ, "OMP_NUM_THREADS": "1"}
@@ -226,7 +227,7 @@ def test_help_shows_an_example_for_every_command():
     for command in commands:
         assert f"reconode {command} " in run(command, "--help").stdout
     for command in ("search", "run", "cost", "transfer", "ship"):
-        assert f"reconode bench {command} " in run("bench", command, "--help").stdout
+        assert f"reconode experiment {command} " in run("experiment", command, "--help").stdout
     assert "reconode" in run("--version").stdout
 
 

@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 import torch
 
-from reconode import fastmri, masks, metrics
-from reconode.data import ShapeBatches, SliceDataset, Undersample, loader, max_zero_filled
+from reconode import masks, metrics
+from reconode.data import fastmri
+from reconode.data.slices import ShapeBatches, SliceDataset, Undersample, loader, max_zero_filled
 from reconode.errors import DataError
 from reconode.physics import MRIOperator, center_crop
 

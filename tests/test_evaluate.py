@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 import torch
 
-from reconode import evaluate, fastmri, masks, metrics
+from reconode import evaluate, masks, metrics
+from reconode.data import fastmri
 from reconode.errors import DataError
 from reconode.physics import center_crop, ifft
 

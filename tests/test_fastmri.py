@@ -10,7 +10,8 @@ import pytest
 import torch
 from conftest import coil_maps, smooth_images
 
-from reconode import fastmri, masks, metrics
+from reconode import masks, metrics
+from reconode.data import fastmri
 from reconode.errors import DataError, OutputError
 from reconode.physics import center_crop, fft, ifft
 

@@ -8,7 +8,7 @@ import threading
 import pytest
 
 from reconode.errors import OutputError
-from reconode.files import whole_file, write_whole
+from reconode.storage.whole import whole_file, write_whole
 
 
 def leftovers(folder):

@@ -22,8 +22,8 @@ BLOCK = 150
 CHILD = """
 import sys
 import numpy as np, torch
-from reconode import probe
-from reconode import fastmri
+from reconode.storage import probe
+from reconode.data import fastmri
 from reconode.errors import DataError
 
 original, folder, kind, first, last = sys.argv[1], sys.argv[2], sys.argv[3], int(sys.argv[4]), int(sys.argv[5])

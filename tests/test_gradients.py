@@ -9,9 +9,9 @@ import torch
 from torch import nn
 from torchdiffeq import odeint_adjoint
 
-from reconode.gradients import Backprop, Checkpoint, ContinuousAdjoint, saved_bytes
+from reconode.gradients import Checkpoint, ContinuousAdjoint, saved_bytes
 from reconode.physics import MRIOperator
-from reconode.solvers import EULER, HEUN, MIDPOINT, RK4, RK38, TABLEAUS, integrate
+from reconode.solvers import EULER, HEUN, MIDPOINT, RK4, RK38, TABLEAUS, Backprop, integrate
 
 every_tableau = pytest.mark.parametrize("tableau", TABLEAUS.values(), ids=TABLEAUS)
 MODES = {"whole block": Checkpoint(), "each step": Checkpoint(each_step=True)}

@@ -9,11 +9,11 @@ from conftest import coil_maps, smooth_images
 from reconode import masks
 from reconode.baselines import D5C5, KIKINet, UNet
 from reconode.errors import UsageError
-from reconode.gradients import Backprop, Checkpoint, ContinuousAdjoint, saved_bytes
+from reconode.gradients import Checkpoint, ContinuousAdjoint, saved_bytes
 from reconode.models import FixedSolver, LearnedSolver
 from reconode.networks import count_parameters, to_channels, to_complex
 from reconode.physics import HYBRID, MRIOperator, fft
-from reconode.solvers import EULER, HEUN, RK4, TABLEAUS, step
+from reconode.solvers import EULER, HEUN, RK4, TABLEAUS, Backprop, step
 
 BUILDERS = {
     "ft-euler": lambda: FixedSolver(EULER),

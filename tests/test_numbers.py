@@ -1,7 +1,7 @@
 """No measured score is typed into prose: it comes from the cell that computes it, or from a results file.
 
-What may be typed: the paper's own scores (:mod:`reconode.paper`), published anchors, and decibels that are arithmetic
-and no measurement. Code and outputs are no prose.
+What may be typed: the paper's own scores (:mod:`reconode.experiment.paper`), published anchors, and decibels that
+are arithmetic and no measurement. Code and outputs are no prose.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from pathlib import Path
 import nbformat
 import pytest
 
-from reconode import paper
+from reconode.experiment import paper
 
 ROOT = Path(__file__).parents[1]
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from reconode import benchmark, evaluate, masks, metrics, weights, zoo
+from reconode import evaluate, masks, metrics, zoo
 from reconode.errors import DataError
-from reconode.teach.reconstructions import reconstructions
+from reconode.experiment import benchmark
+from reconode.figures.reconstructions import reconstructions
+from reconode.storage import weights
 
 pytest.importorskip("matplotlib")
 

@@ -11,8 +11,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from reconode import results, statistics, zoo
+from reconode import zoo
 from reconode.errors import DataError, OutputError
+from reconode.experiment import results
+from reconode.experiment import rows as table_rows
 from reconode.runs import Settings
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -98,7 +100,7 @@ def save(folder, *runs):
 
 
 def row(tmp_path, *runs):
-    return statistics.make_row(results.read_all(save(tmp_path, *runs)))
+    return table_rows.make_row(results.read_all(save(tmp_path, *runs)))
 
 
 class TestFiles:
@@ -280,5 +282,5 @@ class TestRepository:
     def test_a_folder_is_of_one_benchmark(self):
         for folder in {path.parent for path in REPOSITORY if path.parent.name != results.TRANSFER}:
             runs = results.read_all(folder)
-            assert statistics.same_data(runs).name == folder.name
-            statistics.rows(runs)
+            assert table_rows.same_data(runs).name == folder.name
+            table_rows.rows(runs)

@@ -7,11 +7,11 @@ from dataclasses import replace
 import pytest
 import torch
 
-from reconode.data import Batch, slab
+from reconode.data.slices import Batch, slab
+from reconode.data.sources import Simulated
 from reconode.errors import DataError, UsageError
 from reconode.physics import KSPACE, MRIOperator
 from reconode.runs import Settings
-from reconode.sources import Simulated
 from reconode.train import place, train
 
 

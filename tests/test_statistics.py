@@ -10,8 +10,10 @@ import pytest
 import scipy.stats
 from test_results import made_up_run, row, save
 
-from reconode import results, statistics
+from reconode import statistics
 from reconode.errors import DataError
+from reconode.experiment import results
+from reconode.experiment import rows as table_rows
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -96,9 +98,9 @@ class TestRows:
             row(tmp_path, made_up_run("lt-rk4"), made_up_run("d5c5", 1))
         run = results.read(tmp_path / "d5c5_4x_seed1.json")
         with pytest.raises(DataError, match="twice"):
-            statistics.make_row([run, run])
+            table_rows.make_row([run, run])
         with pytest.raises(DataError, match="no results"):
-            statistics.make_row([])
+            table_rows.make_row([])
 
 
 class TestCompare:
@@ -108,21 +110,21 @@ class TestCompare:
         for a, b, gain in zip(better["volumes"], worse["volumes"], gains, strict=True):
             a["psnr"] = b["psnr"] + gain
         worse["volumes"].reverse()  # the names match volumes, not their order
-        found = statistics.rows(results.read_all(save(tmp_path, better, worse)))
-        c = statistics.compare(found["lt-rk4", "", 4.0], found["d5c5", "", 4.0])
+        found = table_rows.rows(results.read_all(save(tmp_path, better, worse)))
+        c = table_rows.compare(found["lt-rk4", "", 4.0], found["d5c5", "", 4.0])
         assert c.difference.mean == pytest.approx(np.mean(gains)) and c.higher == 5 and c.volumes == 6
         assert c.p == pytest.approx(scipy.stats.wilcoxon(gains).pvalue) == 2 * 2 / 2**6
         assert 0 < c.difference.low < c.difference.mean < c.difference.high < 0.5
-        back = statistics.compare(found["d5c5", "", 4.0], found["lt-rk4", "", 4.0])
+        back = table_rows.compare(found["d5c5", "", 4.0], found["lt-rk4", "", 4.0])
         assert back.difference.mean == pytest.approx(-c.difference.mean) and back.p == c.p and back.higher == 1
 
     def test_pairing_sees_what_the_means_hide(self, tmp_path):
         """Volumes differ by 4 dB, models by 0.3: the means' intervals overlap, the difference's is clear of zero."""
         runs = made_up_run("lt-rk4", level=25.3), made_up_run("d5c5", level=25.0)
-        a, b = statistics.rows(results.read_all(save(tmp_path, *runs))).values()
+        a, b = table_rows.rows(results.read_all(save(tmp_path, *runs))).values()
         a, b = (a, b) if a.first.model == "lt-rk4" else (b, a)
         assert a.interval("psnr").low < b.interval("psnr").high
-        c = statistics.compare(a, b)
+        c = table_rows.compare(a, b)
         assert c.difference.low > 0.1 and c.p < 0.01
 
     @pytest.mark.parametrize(
@@ -146,4 +148,4 @@ class TestCompare:
                 other["benchmark"][key] = value
         a, b = (row(tmp_path / run["model"], run) for run in (made_up_run(), other))
         with pytest.raises(DataError, match=message):
-            statistics.compare(a, b)
+            table_rows.compare(a, b)

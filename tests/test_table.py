@@ -14,12 +14,15 @@ import pytest
 from test_results import made_up_run, made_up_transfer, save
 from typer.testing import CliRunner
 
-from reconode import paper, results, statistics, tables, zoo
-from reconode.cli import app
+from reconode import statistics, zoo
+from reconode.cli.__main__ import app
 from reconode.errors import DataError
-from reconode.jobs import TABLE1
-from reconode.teach import colors, result_figures
-from reconode.typeset import Table
+from reconode.experiment import paper, results, tables
+from reconode.experiment import rows as table_rows
+from reconode.experiment.plan import TABLE1
+from reconode.experiment.typeset import Table
+from reconode.figures import colors
+from reconode.figures import results as drawing
 
 
 def run(*arguments, status=0):
@@ -164,14 +167,14 @@ class TestOtherTables:
             "LT-RK4, no attention",
         ]
         pair = (tables.find_row(runs, name, 4.0) for name in ("lt-rk4-no-attention", "lt-rk4"))
-        c = statistics.compare(*pair)
+        c = table_rows.compare(*pair)
         cell = column(table, "Δ PSNR")["LT-RK4, no attention"]
         low, mean, high = c.difference.low, c.difference.mean, c.difference.high
         assert cell == f"{mean:+.2f} [{low:+.2f}, {high:+.2f}]".replace("-", "−")
         assert column(table, "higher PSNR")["PC-Flow"] == "12/12"
         assert column(table, "Δ PSNR")["ReconODE-LT-RK4"] == "–"
         raw = [
-            statistics.compare(tables.find_row(runs, name, 4.0), tables.find_row(runs, "lt-rk4", 4.0), metric).p
+            table_rows.compare(tables.find_row(runs, name, 4.0), tables.find_row(runs, "lt-rk4", 4.0), metric).p
             for name in ("pc-flow", "lt-rk4_short", "lt-rk4-no-attention")
             for metric in ("psnr", "ssim")
         ]
@@ -356,7 +359,7 @@ class TestColors:
 
 class TestFigures:
     def test_psnr_against_parameters(self, folder):
-        figure = result_figures.psnr_against_parameters(results.read_all(folder))
+        figure = drawing.psnr_against_parameters(results.read_all(folder))
         legend = [text.get_text() for text in figure.legends[0].get_texts()]
         assert "PC-Flow" in legend and "ReconODE-LT-RK4 (short)" not in legend and "Zero-filled" not in legend
         assert figure._repr_png_().startswith(b"\x89PNG")
@@ -364,14 +367,14 @@ class TestFigures:
     @pytest.mark.parametrize("what", ["psnr", "loss"])
     def test_training_curves(self, folder, what):
         runs = results.read_all(folder)
-        figure = result_figures.training_curves(runs, ["lt-rk4", "kiki-net"], what=what)
+        figure = drawing.training_curves(runs, ["lt-rk4", "kiki-net"], what=what)
         lines = [line for line in figure.axes[0].get_lines() if line.get_color() == colors.style("lt-rk4").color]
         assert len(lines) == 3, "three seeds; variants have a figure of their own"
         found = next(r for r in runs if r.model == "lt-rk4").training
         points = found.validation if what == "psnr" else found.curve
         assert [tuple(p) for p in lines[0].get_xydata()] == [p[:2] for p in points]
         assert any(text.get_text() == "†" for text in figure.axes[0].texts)
-        varied = result_figures.training_curves(runs, what=what, variant="short")
+        varied = drawing.training_curves(runs, what=what, variant="short")
         assert [line.get_label() for line in varied.axes[0].get_lines()] == ["ReconODE-LT-RK4 (short)"]
 
     def test_a_training_that_fell_leaves_the_picture_and_says_so(self, folder):
@@ -379,7 +382,7 @@ class TestFigures:
         at = next(i for i, r in enumerate(runs) if r.model == "unet")
         fallen = replace(runs[at].training, validation=((500, 22.0, 0.7, 0.02), (1000, 12.3, 0.3, 0.5)))
         runs[at] = replace(runs[at], training=fallen)
-        axis = result_figures.training_curves(runs).axes[0]
+        axis = drawing.training_curves(runs).axes[0]
         assert axis.get_ylim()[0] == pytest.approx(
             min(
                 r.training.validation[0][1]
@@ -391,7 +394,7 @@ class TestFigures:
         assert "U-Net, down to 12" in [line.get_label() for line in axis.get_lines()]
 
     def test_transfer_bars(self, folder):
-        figure = result_figures.transfer_bars(results.read_all_transfer(folder), group="noise")
+        figure = drawing.transfer_bars(results.read_all_transfer(folder), group="noise")
         (axis,) = figure.axes
         assert [bar.get_width() for bar in axis.patches] == [1.5, -1.0, 2.5]
         assert [label.get_text() for label in axis.get_yticklabels()] == ["Total variation", "D5C5", "ReconODE-LT-RK4"]
@@ -403,14 +406,14 @@ class TestFigures:
             for n in (1, 5, 20)
         ]
         measured.append({"model": "ft-euler", "solver": "dopri5", "tolerance": 0.1, "evaluations": 14, "psnr": 24.0})
-        figure = result_figures.steps_curve(measured)
+        figure = drawing.steps_curve(measured)
         assert [line.get_label() for line in figure.axes[0].get_lines()] == ["euler", "rk4", "dopri5"]
-        figure = result_figures.steps_curve(measured, against="steps")
+        figure = drawing.steps_curve(measured, against="steps")
         assert list(figure.axes[0].get_lines()[1].get_xdata()) == [1, 5, 20]
 
     def test_flow_curves(self):
         ways = {"pc-flow": [20, 21, 22.5, 24], "lt-rk4": [20, 23]}
-        figure = result_figures.flow_curves({"model": "pc-flow", "trajectories": ways, "taken_back": [0.9, 0.8, 0.95]})
+        figure = drawing.flow_curves({"model": "pc-flow", "trajectories": ways, "taken_back": [0.9, 0.8, 0.95]})
         way, share = figure.axes
         assert {line.get_label(): list(line.get_ydata()) for line in way.get_lines()} == {
             "PC-Flow": ways["pc-flow"],
@@ -422,10 +425,10 @@ class TestFigures:
     def test_nothing_to_draw_is_said(self, folder):
         runs = results.read_all(folder)
         for draw in (
-            lambda: result_figures.psnr_against_parameters(runs, 6),
-            lambda: result_figures.training_curves(runs, acceleration=6),
-            lambda: result_figures.transfer_bars(results.read_all_transfer(folder), group="phase"),
-            lambda: result_figures.steps_curve([]),
+            lambda: drawing.psnr_against_parameters(runs, 6),
+            lambda: drawing.training_curves(runs, acceleration=6),
+            lambda: drawing.transfer_bars(results.read_all_transfer(folder), group="phase"),
+            lambda: drawing.steps_curve([]),
         ):
             with pytest.raises(DataError):
                 draw()

@@ -17,13 +17,14 @@ import torch
 from typer.testing import CliRunner
 
 from reconode import train as training
-from reconode import weights, zoo
-from reconode.cli import app
-from reconode.console import parse_budget
-from reconode.data import collate
+from reconode import zoo
+from reconode.cli.__main__ import app
+from reconode.cli.console import parse_budget
+from reconode.data.slices import collate
+from reconode.data.sources import Folder, Simulated, check_share, split
 from reconode.errors import DataError, UsageError
 from reconode.runs import Settings
-from reconode.sources import Folder, Simulated, check_share, split
+from reconode.storage import weights
 from reconode.train import TrainingError, train
 
 SMALL = Settings(

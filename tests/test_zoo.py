@@ -7,9 +7,10 @@ import torch
 from conftest import coil_maps, smooth_images
 from torch import nn
 
-from reconode import masks, weights, zoo
+from reconode import masks, zoo
 from reconode.errors import DataError, UsageError
 from reconode.physics import MRIOperator
+from reconode.storage import weights
 
 SIZES = [(1, 1, 64, 48), (2, 4, 80, 72)]
 TABLE_1 = {  # the paper's Table 1: name, parameters as printed there

@@ -17,7 +17,7 @@ import beyond_page
 import sections
 from evidence import ROOT, Answers, minus
 
-from reconode.files import write_whole
+from reconode.storage.whole import write_whole
 
 
 def page(small: Answers) -> str:

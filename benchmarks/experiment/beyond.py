@@ -3,7 +3,7 @@
 Each candidate is trained as the small benchmark trains its rows, for a part of the steps, and judged on the validation
 slices. Writes results/small/beyond_search.json; a search that was stopped goes on.
 
-    python benchmarks/experiment/beyond.py --steps 1000 --out runs/bench/small
+    python benchmarks/experiment/beyond.py --steps 1000 --out runs/experiment/small
 """
 
 from __future__ import annotations
@@ -20,12 +20,13 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from reconode import benchmark, zoo
-from reconode.files import write_whole
-from reconode.jobs import Job, Plan
+from reconode import zoo
+from reconode.experiment import benchmark
+from reconode.experiment.plan import Job, Plan
 from reconode.networks import CHANNELS, count_parameters, to_channels, to_complex
 from reconode.physics import MRIOperator
 from reconode.runs import LAST
+from reconode.storage.whole import write_whole
 from reconode.train import train
 
 LIMIT = 154_999
@@ -111,7 +112,7 @@ def main() -> None:
     """Train what is not trained yet, and write what is known."""
     options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     options.add_argument("--steps", type=int, default=1000)
-    options.add_argument("--out", type=Path, default=Path("runs/bench/small"))
+    options.add_argument("--out", type=Path, default=Path("runs/experiment/small"))
     options.add_argument("--results", type=Path, default=Path("results"))
     given = options.parse_args()
     plan = Plan(benchmark.find("small"), given.out, given.results, given.steps, batch_size=1, rows=48)

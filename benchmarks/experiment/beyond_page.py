@@ -48,7 +48,7 @@ $$\\begin{aligned} \\tilde x &= x + g_p(x, c), \\\\ x &\\leftarrow \\mathrm{DC}(
 
 With hard data consistency the residual $E^H (E x - y)$ is zero after every step, so feeding it back tells nothing. What
 consistency *changed* is what is left of it: where, and by how much, the last proposal disagreed with the data. The two channels
-cost 2,880 parameters. The code is fifty lines: {py:class}`reconode.beyond.PCFlow`."""
+cost 2,880 parameters. The code is fifty lines: {py:class}`reconode.pc_flow.PCFlow`."""
 
 GAINS = """\
 Each row saw the same examples as the others, with a learning rate found by the same search (PC-Flow takes D5C5's: it is made of the

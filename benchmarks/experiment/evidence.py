@@ -11,12 +11,14 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from reconode import results, tables, zoo
+from reconode import zoo
 from reconode.errors import ReconodeError
-from reconode.results import Result, Transfer
-from reconode.statistics import Comparison, Row, compare, holm, make_row
-from reconode.tables import find_row
-from reconode.typeset import Table
+from reconode.experiment import results, tables
+from reconode.experiment.results import Result, Transfer
+from reconode.experiment.rows import Comparison, Row, compare, make_row
+from reconode.experiment.tables import find_row
+from reconode.experiment.typeset import Table
+from reconode.statistics import holm
 
 ROOT = Path(__file__).resolve().parents[2]
 NOT_RUN = "not run"

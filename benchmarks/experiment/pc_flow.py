@@ -18,12 +18,13 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from reconode import bench, benchmark, masks, zoo
-from reconode.beyond import PCFlow
-from reconode.data import max_zero_filled
-from reconode.fastmri import Volume
-from reconode.files import write_whole
+from reconode import masks, zoo
+from reconode.data.fastmri import Volume
+from reconode.data.slices import max_zero_filled
+from reconode.experiment import benchmark, record
+from reconode.pc_flow import PCFlow
 from reconode.physics import MRIOperator
+from reconode.storage.whole import write_whole
 
 KNEES = 6
 """Test volumes."""
@@ -49,7 +50,7 @@ class At(nn.Module):
 
 def psnr(model: Any, knees: Sequence[Volume]) -> float:
     """Mean over volumes."""
-    scored = bench.score(model, knees, ACCELERATION)
+    scored = record.score(model, knees, ACCELERATION)
     return float(sum(volume["psnr"] for volume in scored) / len(scored))
 
 
@@ -122,7 +123,7 @@ def measure() -> dict[str, Any]:
             "the last piece throughout": psnr(changed(model, throughout(count - 1)), knees),
         },
         "repeats": {str(n): psnr(changed(model, repeated(n)), knees) for n in REPEATS},
-        "machine": bench.hardware("cpu"),
+        "machine": record.hardware("cpu"),
     }
 
 

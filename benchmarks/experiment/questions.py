@@ -19,14 +19,17 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from reconode import bench, benchmark, sources, weights, zoo
-from reconode.data import slab
-from reconode.files import write_whole
-from reconode.gradients import Backprop, Checkpoint, ContinuousAdjoint
-from reconode.jobs import Job, Plan
+from reconode import zoo
+from reconode.data import sources
+from reconode.data.slices import slab
+from reconode.experiment import benchmark, record
+from reconode.experiment.plan import Job, Plan
+from reconode.gradients import Checkpoint, ContinuousAdjoint
 from reconode.models import AdaptiveSolver, FixedSolver
 from reconode.runs import LAST
-from reconode.solvers import EULER, HEUN, MIDPOINT, RK4, Tableau
+from reconode.solvers import EULER, HEUN, MIDPOINT, RK4, Backprop, Tableau
+from reconode.storage import weights
+from reconode.storage.whole import write_whole
 from reconode.train import loss, train
 
 TABLEAUS: dict[str, Tableau] = {"euler": EULER, "midpoint": MIDPOINT, "rk2": HEUN, "rk4": RK4}
@@ -72,7 +75,7 @@ def gradients() -> dict[str, Any]:
         "slices": len(y),
         "precision": "float64",
         "rows": rows,
-        "machine": bench.hardware("cpu"),
+        "machine": record.hardware("cpu"),
     }
 
 
@@ -107,13 +110,13 @@ def steps() -> dict[str, Any]:
             rows.append(
                 {"model": name, "solver": "dopri5", "tolerance": tolerance, **measure(adaptive, counted, knees)}
             )
-    return {"trained_steps": 5, "volumes": KNEES, "rows": rows, "machine": bench.hardware("cpu")}
+    return {"trained_steps": 5, "volumes": KNEES, "rows": rows, "machine": record.hardware("cpu")}
 
 
 def measure(model: Any, counted: Counter, knees: list[Any]) -> dict[str, Any]:
     """Mean scores over the volumes, and evaluations of f a batch."""
     counted.calls = 0
-    scored = bench.score(model, knees, 4)
+    scored = record.score(model, knees, 4)
     mean = {key: sum(volume[key] for volume in scored) / len(scored) for key in ("psnr", "ssim")}
     return {**mean, "evaluations": counted.calls / len(knees), "psnr_by_volume": [v["psnr"] for v in scored]}
 

@@ -1,4 +1,4 @@
-"""Line plots with one look: errors, orders, regions of stability. Pictures are in :mod:`reconode.teach.figures`."""
+"""Line plots with one look: errors, orders, regions of stability. Pictures are in :mod:`reconode.figures.panels`."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor
 
+from reconode.figures.colors import DASH_DOT, DASHED, DOTTED, FAINT, INK, SOLID, SOLVERS, Style
+from reconode.figures.panels import new_figure
 from reconode.solvers import Tableau, step
-from reconode.teach.colors import DASH_DOT, DASHED, DOTTED, FAINT, INK, SOLID, SOLVERS, Style
-from reconode.teach.figures import new_figure
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

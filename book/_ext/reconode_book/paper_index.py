@@ -60,7 +60,7 @@ ITEMS = (
         7,
         ("py:class reconode.models.LearnedSolver",),
     ),
-    Item("Fig.", ("3",), "reconstructions and their error maps", 10, ("py:func reconode.teach.figures.comparison",)),
+    Item("Fig.", ("3",), "reconstructions and their error maps", 10, ("py:func reconode.figures.panels.comparison",)),
     Item("Table", ("1",), "PSNR, SSIM and parameters of every model", 10),
     Item(
         "Table",

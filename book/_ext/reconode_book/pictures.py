@@ -43,8 +43,10 @@ def tell() -> Story:
     """Reconstruct a test knee of the small benchmark at 4x, and keep four moments of the way."""
     import torch
 
-    from reconode import benchmark, masks, metrics, physics, weights, zoo
-    from reconode.data import max_zero_filled
+    from reconode import masks, metrics, physics, zoo
+    from reconode.data.slices import max_zero_filled
+    from reconode.experiment import benchmark
+    from reconode.storage import weights
 
     volume = benchmark.in_memory(benchmark.find("small"), KNEE)
     assert volume.target is not None
@@ -74,7 +76,7 @@ def draw(story: Story, paper: str, ink: str, width: float = 8.0) -> Figure:
     """Images above, their k-space below, from left to right in time."""
     from matplotlib.figure import Figure
 
-    from reconode.teach.figures import log_magnitude
+    from reconode.figures.panels import log_magnitude
 
     count = len(story.images)
     figure = Figure(figsize=(width, 2 * width / count + 0.45), facecolor=paper, dpi=150)

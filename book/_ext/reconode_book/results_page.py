@@ -30,7 +30,7 @@ class ResultsPage(MarkdownDirective):
 
     def markdown(self) -> str:
         """Benchmarks one after the other, never in one table."""
-        from reconode import results
+        from reconode.experiment import results
 
         there = [f for f in sorted(RESULTS.glob("*")) if f.is_dir() and results.files(f)]
         for path in RESULTS.rglob("*.json"):
@@ -44,7 +44,8 @@ class ResultsPage(MarkdownDirective):
 
 def paper_only() -> str:
     """The paper's rows, where none of ours has been run."""
-    from reconode import paper, zoo
+    from reconode import zoo
+    from reconode.experiment import paper
 
     rows = []
     for model, row in paper.TABLE1.items():
@@ -56,8 +57,8 @@ def paper_only() -> str:
 
 def benchmark(folder: Path) -> str:
     """Its Table 1, ablations and transfer, each as far as it was run."""
-    from reconode import results, tables
-    from reconode.teach import result_figures
+    from reconode.experiment import results, tables
+    from reconode.figures import results as drawing
 
     runs, moved = results.read_all(folder), results.read_all_transfer(folder)
     speeds = sorted({r.acceleration for r in runs})
@@ -68,17 +69,17 @@ def benchmark(folder: Path) -> str:
         parts += _figure(
             f"{folder.name}-parameters-{a:g}x",
             f"PSNR against the number of parameters, one mark a model, benchmark {folder.name}, {a:g}×.",
-            partial(result_figures.psnr_against_parameters, runs, a),
+            partial(drawing.psnr_against_parameters, runs, a),
         )
         parts += _figure(
             f"{folder.name}-training-{a:g}x",
             f"Validation PSNR over the slices seen in training, one curve a model, benchmark {folder.name}, {a:g}×.",
-            partial(result_figures.training_curves, runs, acceleration=a),
+            partial(drawing.training_curves, runs, acceleration=a),
         )
         parts += _figure(
             f"{folder.name}-training-long-{a:g}x",
             f"The same for longer trainings, benchmark {folder.name}, {a:g}×.",
-            partial(result_figures.training_curves, runs, acceleration=a, variant=LONG),
+            partial(drawing.training_curves, runs, acceleration=a, variant=LONG),
         )
     if folder.name == "small":
         parts += pictures(folder)
@@ -99,9 +100,9 @@ def benchmark(folder: Path) -> str:
 
 def pictures(folder: Path) -> list[str]:
     """The paper's Fig. 3 with the weights that come with the library, and solvers swapped in a trained network."""
-    from reconode import benchmark as recipe
-    from reconode.teach import result_figures
-    from reconode.teach.reconstructions import reconstructions
+    from reconode.experiment import benchmark as recipe
+    from reconode.figures import results as drawing
+    from reconode.figures.reconstructions import reconstructions
 
     knee = recipe.in_memory(recipe.find(folder.name), 3)
     parts = _figure(
@@ -115,7 +116,7 @@ def pictures(folder: Path) -> list[str]:
         parts += _figure(
             f"{folder.name}-steps",
             "PSNR of a trained FT-Euler against evaluations of f, one curve a solver.",
-            partial(result_figures.steps_curve, rows),
+            partial(drawing.steps_curve, rows),
         )
     return parts
 
@@ -138,7 +139,7 @@ class FlowCurves(MarkdownDirective):
 
     def markdown(self) -> str:
         """A figure; words where nothing was measured."""
-        from reconode.teach import result_figures
+        from reconode.figures import results as drawing
 
         path = RESULTS / "small" / "pc_flow.json"
         if not path.exists():
@@ -149,7 +150,7 @@ class FlowCurves(MarkdownDirective):
             "Below, the share of each of PC-Flow's proposals that data consistency takes back."
         )
         measured = json.loads(path.read_text())
-        return "\n".join(_figure("small-pc-flow", alt, partial(result_figures.flow_curves, measured)))
+        return "\n".join(_figure("small-pc-flow", alt, partial(drawing.flow_curves, measured)))
 
 
 def setup(app: Sphinx) -> None:

@@ -27,9 +27,9 @@ import torch
 from torch import Tensor
 
 from reconode.errors import UsageError
+from reconode.figures import panels
+from reconode.figures.colors import INK, SOLVERS
 from reconode.solvers import EULER, integrate
-from reconode.teach import figures
-from reconode.teach.colors import INK, SOLVERS
 from reconode.teach.widgets.widget import Widget
 
 if TYPE_CHECKING:
@@ -110,7 +110,7 @@ def exact(start: tuple[float, float], time: float, weight: float) -> Tensor:
 
 def _picture(start: tuple[float, float], step: float, weight: float, steps: int) -> Figure:
     """The widget as it starts."""
-    figure, axes = figures.new_figure(1, 1, panel=4.6)
+    figure, axes = panels.new_figure(1, 1, panel=4.6)
     ax = axes[0][0]
     ax.set_axis_on()
     a, b = torch.meshgrid(torch.linspace(*VIEW[0], 121), torch.linspace(*VIEW[1], 121), indexing="xy")

@@ -11,8 +11,8 @@ from torch import Tensor
 
 from reconode import masks, metrics, phantoms
 from reconode.errors import DataError, UsageError
+from reconode.figures import panels
 from reconode.physics import HYBRID, ifft, to_kspace
-from reconode.teach import figures
 from reconode.teach.widgets.pack import color_table, pack_within
 from reconode.teach.widgets.widget import Widget
 
@@ -79,7 +79,7 @@ def sampling(
         "acceleration": acceleration,
         "center": middle,
         "seed": seed,
-        "magma": color_table(figures.ERROR_MAP),
+        "magma": color_table(panels.ERROR_MAP),
     }
     return Widget(
         kind="sampling",
@@ -102,12 +102,12 @@ def _picture(hybrid: Tensor, kind: str, acceleration: int, center: int, seed: in
     except UsageError:  # the centre alone is over the budget, which the widget shows too
         mask = torch.from_numpy(np.abs(np.arange(columns) - columns // 2) < center / 2)
     image, target = ifft(hybrid * mask, HYBRID), ifft(hybrid, HYBRID).abs()
-    figure, axes = figures.new_figure(1, 3, panel=2.5, aspect=hybrid.shape[0] / columns)
+    figure, axes = panels.new_figure(1, 3, panel=2.5, aspect=hybrid.shape[0] / columns)
     score = metrics.psnr(image[None], target[None])
-    spectrum = figures.log_magnitude(to_kspace(hybrid)) * mask
-    figures.show(axes[0][0], spectrum, vmax=1, title=f"{int(mask.sum())} of {columns} columns")
+    spectrum = panels.log_magnitude(to_kspace(hybrid)) * mask
+    panels.show(axes[0][0], spectrum, vmax=1, title=f"{int(mask.sum())} of {columns} columns")
     window = float(torch.quantile(target, 0.99))
-    figures.show(axes[0][1], image, vmax=window, title="Image", note=f"{score:.2f} dB")
+    panels.show(axes[0][1], image, vmax=window, title="Image", note=f"{score:.2f} dB")
     error = (image.abs() - target).abs()
-    figures.show(axes[0][2], error, vmax=0.3 * window, title="Error", cmap=figures.ERROR_MAP)
+    panels.show(axes[0][2], error, vmax=0.3 * window, title="Error", cmap=panels.ERROR_MAP)
     return figure

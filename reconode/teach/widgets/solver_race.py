@@ -17,9 +17,9 @@ import torch
 from torch import Tensor
 
 from reconode.errors import UsageError
+from reconode.figures import panels
+from reconode.figures.colors import INK, SOLVERS
 from reconode.solvers import RK4, TABLEAUS, Flow, integrate
-from reconode.teach import figures
-from reconode.teach.colors import INK, SOLVERS
 from reconode.teach.widgets.widget import Widget
 
 if TYPE_CHECKING:
@@ -111,7 +111,7 @@ def exact(problem: str, rate: float = 10, points: int = 257) -> Tensor:
 
 def _picture(problem: str, evaluations: int, rate: float) -> Figure:
     """The race when all have arrived."""
-    figure, axes = figures.new_figure(1, 1, panel=4.6, aspect=0.9)
+    figure, axes = panels.new_figure(1, 1, panel=4.6, aspect=0.9)
     ax = axes[0][0]
     ax.set_axis_on()
     in_time = problem == "dahlquist"  # one number: draw it over t

@@ -10,8 +10,8 @@ from torch import Tensor
 
 from reconode import metrics
 from reconode.errors import DataError
+from reconode.figures import panels
 from reconode.physics import HYBRID, center_crop, fft, to_kspace
-from reconode.teach import figures
 from reconode.teach.widgets.pack import color_table, pack_within
 from reconode.teach.widgets.widget import Widget
 
@@ -55,7 +55,7 @@ def trajectory(states: Tensor | Sequence[Tensor], target: Tensor, mask: Tensor, 
         "target": pack_within((target / scale).numpy(), TARGET_BUDGET),
         "mask": "".join("1" if kept else "0" for kept in mask.tolist()),
         "name": title,
-        "magma": color_table(figures.ERROR_MAP),
+        "magma": color_table(panels.ERROR_MAP),
     }
     return Widget(
         kind="trajectory",
@@ -90,11 +90,11 @@ def _picture(images: Tensor, target: Tensor) -> Figure:
     """The first and the last image, and k-space of each."""
     rows, columns = target.shape
     window = float(torch.quantile(target, 0.99))
-    figure, axes = figures.new_figure(1, 4, panel=1.5)
+    figure, axes = panels.new_figure(1, 4, panel=1.5)
     for place, state in enumerate((images[0], images[-1])):
         image = center_crop(state, rows, columns)
         score = metrics.psnr(image[None], target[None])
-        figures.show(axes[0][2 * place], image, vmax=window, title=f"t = {place}", note=f"{score:.2f} dB")
-        spectrum = figures.log_magnitude(to_kspace(fft(state, HYBRID)))
-        figures.show(axes[0][2 * place + 1], spectrum, vmax=1, title="its k-space")
+        panels.show(axes[0][2 * place], image, vmax=window, title=f"t = {place}", note=f"{score:.2f} dB")
+        spectrum = panels.log_magnitude(to_kspace(fft(state, HYBRID)))
+        panels.show(axes[0][2 * place + 1], spectrum, vmax=1, title="its k-space")
     return figure

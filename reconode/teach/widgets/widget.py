@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from reconode.files import write_whole
+from reconode.storage.whole import write_whole
 from reconode.teach.widgets import bundle
 
 if TYPE_CHECKING:

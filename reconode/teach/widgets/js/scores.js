@@ -2,7 +2,7 @@
 // Numbers about pictures, by the library's conventions.
 
 /**
- * k-space as reconode.teach.figures shows it: log10 |k| over the strongest four decades, from 0 to 1.
+ * k-space as reconode.figures.panels shows it: log10 |k| over the strongest four decades, from 0 to 1.
  * @param {Float64Array} size magnitudes
  * @param {number} largest what is shown as 1
  * @returns {Float64Array}

@@ -14,11 +14,11 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from reconode.errors import DataError
-from reconode.files import write_whole
-from reconode.schema import GROUPS as GROUPS
-from reconode.schema import METRICS as METRICS
-from reconode.schema import SCHEMA as SCHEMA
-from reconode.schema import check as check
+from reconode.experiment.schema import GROUPS as GROUPS
+from reconode.experiment.schema import METRICS as METRICS
+from reconode.experiment.schema import SCHEMA as SCHEMA
+from reconode.experiment.schema import check as check
+from reconode.storage.whole import write_whole
 
 H = TypeVar("H", bound="Head")
 
@@ -278,7 +278,7 @@ def _parse(path: PathLike) -> dict[str, Any]:
     try:
         content = json.loads(text)
     except (ValueError, RecursionError) as error:
-        raise DataError(f"{path}: is not JSON ({error}); delete it and run `reconode bench run` again") from error
+        raise DataError(f"{path}: is not JSON ({error}); delete it and run `reconode experiment run` again") from error
     check(content, path)
     return dict(content)
 

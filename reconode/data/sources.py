@@ -15,10 +15,12 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader
 
-from reconode import fastmri, masks, phantoms, weights
-from reconode.data import Batch, Meta, ShapeBatches, SliceDataset, Undersample, collate, max_zero_filled
+from reconode import masks, phantoms
+from reconode.data import fastmri
+from reconode.data.slices import Batch, Meta, ShapeBatches, SliceDataset, Undersample, collate, max_zero_filled
 from reconode.errors import DataError, UsageError
 from reconode.physics import MRIOperator
+from reconode.storage import weights
 
 SIMULATED = "simulated"
 VALIDATION_SEED = 1_000_003

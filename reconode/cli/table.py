@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.text import Text
 
-from reconode.console import answer, make_table
+from reconode.cli.console import answer, make_table
 from reconode.errors import DataError, UsageError
 
 if TYPE_CHECKING:
-    from reconode.results import Head
-    from reconode.typeset import Table
+    from reconode.experiment.results import Head
+    from reconode.experiment.typeset import Table
 
 
 class Which(StrEnum):
@@ -84,13 +84,13 @@ def find_folders(results: Path, benchmark: str | None) -> list[Path]:
         DataError: when there are no results.
         UsageError: when there are none of that name.
     """
-    from reconode.results import files
+    from reconode.experiment.results import files
 
     there = [folder for folder in sorted(results.glob("*")) if folder.is_dir() and files(folder)]
     if not there:
         raise DataError(
             f"{results}: no results files there; run this in a clone of the repository, whose results/ has them, "
-            "give --results FOLDER, or make some with `reconode bench run`"
+            "give --results FOLDER, or make some with `reconode experiment run`"
         )
     chosen = [folder for folder in there if benchmark in (None, folder.name)]
     if not chosen:
@@ -113,12 +113,14 @@ def _make(
 
     Narrow tables, for a terminal or a page of paper, are of one acceleration each.
     """
-    from reconode import results, tables
+    from reconode.experiment import results, tables
 
     if which is Which.transfer:
         tested = results.read_all_transfer(folder)
         if not tested:
-            raise DataError(f"{folder / results.TRANSFER}: no transfer results there; run `reconode bench transfer`")
+            raise DataError(
+                f"{folder / results.TRANSFER}: no transfer results there; run `reconode experiment transfer`"
+            )
         there = {(t.group, r.acceleration) for r in tested for t in r.tests}
         pairs = [(g, a) for a in accelerations or _accelerations(tested) for g in groups or results.GROUPS]
         return [tables.transfer_table(tested, *pair) for pair in pairs if groups or pair in there]
@@ -136,7 +138,7 @@ def _make(
         changed = [r for r in runs if r.model in names or (not names and tables.is_ablation(r))]
         if not changed:
             what = " or ".join(names) or "an ablation"
-            raise DataError(f"{folder}: no run of {what} there yet; `reconode bench run --ablations` makes them")
+            raise DataError(f"{folder}: no run of {what} there yet; `reconode experiment run --ablations` makes them")
         chosen = accelerations or _accelerations(changed)
         return [tables.ablation_table(runs, baseline, a, names) for a in chosen]
     chosen = accelerations or _accelerations(runs, names)
@@ -151,8 +153,8 @@ def _accelerations(runs: Sequence[Head], names: Sequence[str] = ()) -> list[floa
 
 
 def _compare_files(a: Path, b: Path) -> Table:
-    from reconode import results, tables
-    from reconode.statistics import make_row
+    from reconode.experiment import results, tables
+    from reconode.experiment.rows import make_row
 
     return tables.compare_table(make_row([results.read(a)]), make_row([results.read(b)]))
 

@@ -8,13 +8,15 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
-from reconode import paper, zoo
+from reconode import zoo
 from reconode.errors import DataError, UsageError
+from reconode.experiment import paper
+from reconode.experiment.notes import INTERVALS, adjoints, budgets, count, hardware, papers, tests, title
+from reconode.experiment.results import GROUPS, Head, Result, Transfer, Trial
+from reconode.experiment.rows import Comparison, Row, compare, describe, label, make_row, rows, same_data
+from reconode.experiment.typeset import Table
 from reconode.metrics import Interval
-from reconode.results import GROUPS, Head, Result, Transfer, Trial
-from reconode.statistics import Comparison, Row, compare, describe, holm, label, make_row, rows, same_data
-from reconode.table_notes import INTERVALS, adjoints, budgets, count, hardware, papers, tests, title
-from reconode.typeset import Table
+from reconode.statistics import holm
 
 SLOTS = ("zero-filled", "tv", "wavelet", *paper.TABLE1, "neural-ode")
 """Rows that Table 1 always has, run or not; the paper's own in the paper's order."""
@@ -149,7 +151,7 @@ def transfer_table(results: Sequence[Transfer], group: str = "real", acceleratio
 
     Args:
         results: of models trained on one benchmark.
-        group: of tests, one of :data:`reconode.results.GROUPS`.
+        group: of tests, one of :data:`reconode.experiment.results.GROUPS`.
         acceleration: that the models were trained for.
 
     Raises:
@@ -161,7 +163,9 @@ def transfer_table(results: Sequence[Transfer], group: str = "real", acceleratio
     chosen = sorted((r for r in results if r.acceleration == acceleration), key=order)
     tests = _trials(chosen, group)
     if not tests:
-        raise DataError(f"no transfer results of group {group} at {acceleration:g}x; run `reconode bench transfer`")
+        raise DataError(
+            f"no transfer results of group {group} at {acceleration:g}x; run `reconode experiment transfer`"
+        )
     runs: dict[tuple[str, str], list[Transfer]] = {}
     for result in chosen:
         runs.setdefault(result.row, []).append(result)
@@ -189,7 +193,7 @@ def contrast_table(results: Sequence[Result], acceleration: float = 4.0) -> Tabl
     same_data(results)
     found = rows(r for r in results if r.acceleration == acceleration and _slot(r) is not None)
     if not found:
-        raise DataError(f"no results at {acceleration:g}x; `reconode bench run` makes them")
+        raise DataError(f"no results at {acceleration:g}x; `reconode experiment run` makes them")
     shown = sorted(found.values(), key=lambda row: order(row.first))
     names: dict[str, set[str]] = {}
     for volume in shown[0].first.volumes:

@@ -13,9 +13,9 @@ from safetensors.torch import save
 from torch import Tensor, nn
 
 from reconode.errors import DataError
-from reconode.files import write_whole
+from reconode.storage.whole import write_whole
 
-SHIPPED = Path(__file__).parent / "trained"
+SHIPPED = Path(__file__).parent.parent / "trained"
 """Where the weights are that come with the library, ``NAME_4x.safetensors``.
 
 :meta hide-value:

@@ -1,8 +1,4 @@
-"""The command line: ``reconode simulate / info / reconstruct / evaluate``.
-
-Thin on purpose: each command checks its arguments, calls the library, shows progress on standard error and its answer
-on standard output. A batch goes on past a bad file, lists the failures at the end and exits with 1.
-"""
+"""Commands on volumes: ``reconode simulate / info / reconstruct / evaluate``."""
 
 from __future__ import annotations
 
@@ -16,9 +12,7 @@ import typer
 from rich.markup import escape
 
 from reconode._version import __version__
-from reconode.bench_command import Size, bench, write_benchmark
-from reconode.console import (
-    Commands,
+from reconode.cli.console import (
     answer,
     find_device,
     interval,
@@ -26,18 +20,9 @@ from reconode.console import (
     print_json,
     run_batch,
 )
+from reconode.cli.experiment import Size, write_benchmark
+from reconode.cli.train import JsonOption, MaskKind
 from reconode.errors import DataError, OutputError, UsageError
-from reconode.table_command import print_table
-from reconode.train_command import JsonOption, MaskKind, train
-
-app = typer.Typer(
-    cls=Commands,
-    no_args_is_help=True,
-    add_completion=False,
-    pretty_exceptions_enable=False,
-    rich_markup_mode="rich",
-    help="MR image reconstruction with neural ODEs: simulate data, train, reconstruct, evaluate.",
-)
 
 
 class Contrast(StrEnum):
@@ -51,14 +36,6 @@ class Contrast(StrEnum):
 ACQUISITIONS = {Contrast.pd: ("CORPD_FBK",), Contrast.fs: ("CORPDFS_FBK",), Contrast.both: ("CORPD_FBK", "CORPDFS_FBK")}
 
 
-@app.callback(invoke_without_command=True)
-def _root(version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False) -> None:
-    if version:
-        answer.print(f"reconode {__version__}")
-        raise typer.Exit
-
-
-@app.command(epilog="Example:  reconode simulate knees/ --volumes 4 --slices 8")
 def simulate(
     folder: Annotated[Path, typer.Argument(help="Where the files go; made when missing.")],
     volumes: Annotated[int, typer.Option(min=1, help="How many knees.")] = 4,
@@ -80,7 +57,8 @@ def simulate(
     json_output: JsonOption = False,
 ) -> None:
     """Write simulated knees as fastMRI files (HDF5, 640 x WIDTH k-space). Files that are there already are kept."""
-    from reconode import fastmri, masks, phantoms
+    from reconode import masks, phantoms
+    from reconode.data import fastmri
 
     if benchmark is not None:
         write_benchmark(folder, benchmark, train_slices, json_output)
@@ -125,7 +103,6 @@ def simulate(
     batch.finish()
 
 
-@app.command(epilog="Example:  reconode info knees/knee0000000.h5")
 def info(
     paths: Annotated[list[Path], typer.Argument(help="Volumes, or folders of them.")],
     check: Annotated[
@@ -134,7 +111,7 @@ def info(
     json_output: JsonOption = False,
 ) -> None:
     """Say what volumes hold, and whether anything is wrong with them."""
-    from reconode import fastmri
+    from reconode.data import fastmri
 
     def work(path: Path) -> dict[str, Any]:
         volume = fastmri.read(path) if check else None
@@ -182,7 +159,6 @@ def info(
     batch.finish()
 
 
-@app.command(epilog="Example:  reconode reconstruct knees/ out/ --model tv --acceleration 4")
 def reconstruct(
     source: Annotated[Path, typer.Argument(metavar="IN", help="A volume, or a folder of volumes.")],
     output: Annotated[Path, typer.Argument(metavar="OUT", help="Folder for the reconstructions, one file a volume.")],
@@ -198,7 +174,8 @@ def reconstruct(
     import torch
 
     from reconode import evaluate as evaluation
-    from reconode import fastmri, masks, zoo
+    from reconode import masks, zoo
+    from reconode.data import fastmri
 
     target_device = find_device(device)
     network = zoo.load(model, acceleration, file=weights)
@@ -246,7 +223,6 @@ def reconstruct(
     batch.finish()
 
 
-@app.command(epilog="Example:  reconode evaluate knees/ out/ --figure scores.png")
 def evaluate(
     reference: Annotated[Path, typer.Argument(help="Volumes with targets: a folder, or one file.")],
     reconstructions: Annotated[Path, typer.Argument(help="What `reconstruct` wrote: a folder, or one file.")],
@@ -259,8 +235,9 @@ def evaluate(
 ) -> None:
     """Score reconstructions by fastMRI's convention: PSNR, SSIM, NMSE a volume; means with 95 % bootstrap intervals."""
     from reconode import evaluate as evaluation
-    from reconode import fastmri, metrics
-    from reconode.teach import scores as drawing
+    from reconode import metrics
+    from reconode.data import fastmri
+    from reconode.figures import evaluation as drawing
 
     references = {path.name: path for path in fastmri.volumes(reference)}
     results = fastmri.volumes(reconstructions)
@@ -298,49 +275,3 @@ def evaluate(
         if figure is not None:
             answer.print(f"figure: {figure}")
     batch.finish()
-
-
-app.command(epilog="Example:  reconode train lt-rk4 --acceleration 4 --data simulated --steps 50")(train)
-
-
-app.command("table", epilog="Example:  reconode table compare lt-rk4 d5c5 --format markdown")(print_table)
-
-
-app.add_typer(bench, name="bench")
-
-
-@app.command(epilog="Example:  reconode models --json")
-def models(json_output: JsonOption = False) -> None:
-    """List every model: its name, parameters, and whether trained weights come with the library."""
-    from reconode import weights, zoo
-
-    entries: list[dict[str, Any]] = []
-    for name, entry in zoo.MODELS.items():
-        entries.append(
-            {
-                "name": name,
-                "title": entry.title,
-                "family": entry.family,
-                "parameters": entry.parameters,
-                "summary": entry.summary,
-                "weights": {key: weights.read(path)[1] for key, path in zoo.trained(name).items()},
-            }
-        )
-    if json_output:
-        print_json({"models": entries})
-        return
-    table = make_table("name", "title", "parameters", "weights", "what it is")
-    for e in entries:
-        ready = ", ".join(e["weights"]) or ("not needed" if e["family"] == "classical" else "train it")
-        count = f"{e['parameters']:,}" if e["parameters"] else "0"
-        table.add_row(e["name"], e["title"], count, ready, e["summary"])
-    answer.print(table)
-
-
-def main() -> None:
-    """Entry point of the ``reconode`` command."""
-    app()
-
-
-if __name__ == "__main__":
-    main()

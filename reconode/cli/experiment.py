@@ -1,4 +1,4 @@
-"""The commands ``reconode bench search / run / cost / transfer / ship``: the experiment behind the book's tables."""
+"""The commands ``reconode experiment search, run, cost, transfer, ship``: the trainings behind the book's tables."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from reconode.console import (
+from reconode.cli.console import (
     Batch,
     Commands,
     answer,
@@ -28,9 +28,9 @@ from reconode.console import (
 from reconode.errors import DataError, UsageError
 
 if TYPE_CHECKING:
-    from reconode.jobs import Job, Plan
+    from reconode.experiment.plan import Job, Plan
 
-bench = typer.Typer(
+experiment = typer.Typer(
     cls=Commands,
     no_args_is_help=True,
     help="The experiment: train, validate and test every row of the tables, in as many sessions as it takes.",
@@ -38,7 +38,7 @@ bench = typer.Typer(
 
 
 class Size(StrEnum):
-    """The names of :data:`reconode.benchmark.SIZES`."""
+    """The names of :data:`reconode.experiment.benchmark.SIZES`."""
 
     small = "small"
     full = "full"
@@ -46,7 +46,7 @@ class Size(StrEnum):
 
 def write_benchmark(folder: Path, size: Size, train_slices: int, json_output: bool) -> None:
     """What ``reconode simulate --benchmark`` does: the benchmark's splits as files, for anyone's code."""
-    from reconode import benchmark
+    from reconode.experiment import benchmark
 
     data = benchmark.find(size.value)
     jobs = [("test", number) for number in range(data.volumes)]
@@ -80,7 +80,7 @@ def make_plan(
         Size | None, typer.Option(help="Of the benchmark.", show_default="full on a GPU, else small")
     ] = None,
     data: Annotated[str, typer.Option(help="'simulated', or a folder of volumes, fastMRI's.")] = "simulated",
-    out: Annotated[Path, typer.Option(help="Folder of the trainings.")] = Path("runs/bench"),
+    out: Annotated[Path, typer.Option(help="Folder of the trainings.")] = Path("runs/experiment"),
     results: Annotated[Path, typer.Option(help="Folder of the results files.")] = Path("results"),
     device: Annotated[str | None, typer.Option(help="Where to compute.", show_default="the GPU, if any")] = None,
     steps: Annotated[
@@ -97,8 +97,8 @@ def make_plan(
     """The options as a plan; small is made for a CPU."""
     import torch
 
-    from reconode import benchmark
-    from reconode.jobs import Plan
+    from reconode.experiment import benchmark
+    from reconode.experiment.plan import Plan
 
     if data != "simulated" and not Path(data).exists():
         raise DataError(f"--data {data}: no such folder, and not 'simulated'")
@@ -155,15 +155,15 @@ def planned(*, trains: bool = True, **defaults: Any) -> Callable[[Callable[..., 
     return wrap
 
 
-@bench.command(epilog="Example:  reconode bench search --size small --steps 500")
+@experiment.command(epilog="Example:  reconode experiment search --size small --steps 500")
 @planned(steps=500)
 def search(
     plan: Plan,
     budget: BudgetOption = None,
 ) -> None:
     """Find a learning rate for each family of models on the validation data, the same effort for each."""
-    from reconode import bench as queue
-    from reconode import jobs as table_rows
+    from reconode.experiment import plan as table_rows
+    from reconode.experiment import queue
 
     if queue.search(plan, parse_budget(budget)):
         answer.print(f"{plan.results / plan.name / table_rows.RATES_FILE}")
@@ -171,7 +171,7 @@ def search(
         answer.print("not all rates are tried yet; run the command again to go on")
 
 
-@bench.command(epilog="Example:  reconode bench run --table1 --acceleration 4 --acceleration 8 --budget 25m")
+@experiment.command(epilog="Example:  reconode experiment run --table1 --acceleration 4 --acceleration 8 --budget 25m")
 @planned()
 def run(
     plan: Plan,
@@ -188,9 +188,9 @@ def run(
     dry: Annotated[bool, typer.Option("--list", help="Only say what is done and what is not.")] = False,
 ) -> None:
     """Work off the jobs that have no results file yet; what is not finished in time goes on the next time."""
-    from reconode import bench as queue
-    from reconode import jobs as table_rows
     from reconode import zoo
+    from reconode.experiment import plan as table_rows
+    from reconode.experiment import queue
     from reconode.train import TrainingError
 
     names = list(models or [])
@@ -222,7 +222,7 @@ def run(
 
 
 def _work(plan: Plan, job: Job, left: float) -> None:
-    from reconode import bench as queue
+    from reconode.experiment import queue
 
     if plan.result(job).exists():
         return
@@ -231,7 +231,7 @@ def _work(plan: Plan, job: Job, left: float) -> None:
         queue.run(plan, job, left, watch)
 
 
-@bench.command(epilog="Example:  reconode bench cost --table1 --size full --precision bf16")
+@experiment.command(epilog="Example:  reconode experiment cost --table1 --size full --precision bf16")
 @planned()
 def cost(
     plan: Plan,
@@ -245,10 +245,11 @@ def cost(
     """Time a training step of each model on this machine, and say what its training would take."""
     import json
 
-    from reconode import bench as queue
-    from reconode import jobs as table_rows
     from reconode import zoo
-    from reconode.files import write_whole
+    from reconode.experiment import cost as cost_of
+    from reconode.experiment import plan as table_rows
+    from reconode.experiment import record
+    from reconode.storage.whole import write_whole
 
     names = [*(models or []), *(table_rows.TABLE1 if table1 else [])]
     jobs = [job for job in table_rows.jobs(names, [4.0], [0]) if zoo.find(job.model).learned]
@@ -257,22 +258,22 @@ def cost(
     measured, total = [], 0.0
     table = make_table("model", "TFLOP a step", "seconds a step", "steps", "hours")
     for job in jobs:
-        count, tera = plan.with_rate(job, 0.0).steps, queue.operations(plan, job) / 1e12
-        seconds = tera / tflops if tflops else queue.cost(plan, job)
+        count, tera = plan.with_rate(job, 0.0).steps, cost_of.operations(plan, job) / 1e12
+        seconds = tera / tflops if tflops else cost_of.seconds(plan, job)
         hours = seconds * count / 3600
         total += hours
         row = {"model": job.model, "tflop_a_step": tera, "seconds_a_step": seconds, "steps": count, "hours": hours}
         measured.append(row)
         table.add_row(job.model, f"{tera:.3g}", f"{seconds:.3g}", str(count), f"{hours:.1f}")
     answer.print(table)
-    how = {"assumed_tflops": tflops} if tflops else {"hardware": queue.hardware(plan.device)}
+    how = {"assumed_tflops": tflops} if tflops else {"hardware": record.hardware(plan.device)}
     said = {"batch_size": plan.batch_size, "rows": plan.rows, "precision": plan.precision, **how}
     path = plan.results / plan.name / f"cost_{'counted' if tflops else plan.device}.json"
     write_whole(path, json.dumps({**said, "rows_measured": measured, "hours": total}, indent=1) + "\n")
     answer.print(f"{total:.1f} hours together, for one acceleration and one seed; written to {path}")
 
 
-@bench.command(epilog="Example:  reconode bench transfer --real ../shared/data")
+@experiment.command(epilog="Example:  reconode experiment transfer --real ../shared/data")
 @planned(trains=False)
 def transfer(
     plan: Plan,
@@ -285,8 +286,8 @@ def transfer(
     variant: VariantOption = "",
 ) -> None:
     """Test trained models on what they were not trained for: real anatomy, other noise, masks, accelerations."""
-    from reconode import jobs as table_rows
-    from reconode import transfer as tests
+    from reconode.experiment import plan as table_rows
+    from reconode.experiment import transfer as tests
 
     for job in table_rows.jobs(list(models or table_rows.TABLE1), acceleration or [4.0], seed or [0], variant):
         if not plan.result(job).exists():
@@ -295,14 +296,14 @@ def transfer(
             answer.print(str(tests.path(plan, job)))
 
 
-@bench.command(epilog="Example:  reconode bench ship --size small")
+@experiment.command(epilog="Example:  reconode experiment ship --size small")
 @planned(trains=False)
 def ship(
     plan: Plan,
     half: Annotated[list[str] | None, typer.Option(help="Models to keep in half precision.")] = None,
 ) -> None:
     """Copy the best weights of seed 0 to where `reconode.load` finds them, and say in each what it was trained on."""
-    from reconode import bench as queue
+    from reconode.experiment import queue
 
     for path in queue.ship(plan, set(half or ["unet"])):
         answer.print(str(path))

@@ -20,8 +20,8 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, Sampler
 
 from reconode import masks
+from reconode.data.fastmri import FileInfo, inspect, volumes
 from reconode.errors import DataError, UsageError
-from reconode.fastmri import FileInfo, inspect, volumes
 from reconode.physics import MRIOperator, center_crop, estimate_sensitivities, to_hybrid
 
 Key = int | tuple[int, int]

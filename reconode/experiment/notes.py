@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from reconode.results import Result, Training
-from reconode.statistics import EXACT_UP_TO, Row
+from reconode.experiment.results import Result, Training
+from reconode.experiment.rows import Row
+from reconode.statistics import EXACT_UP_TO
 
 INTERVALS = (
     "Brackets: 95 % bootstrap interval of the mean over test volumes, after averaging each volume over the seeds. "

@@ -16,16 +16,16 @@ from typing import Any
 import h5py
 import numpy as np
 
-from reconode import probe
 from reconode.errors import DataError
+from reconode.storage import probe
 
 
 @contextlib.contextmanager
 def open_file(path: str | Path, samples: bool = False) -> Iterator[h5py.File]:
     """Open a file to read; whatever goes wrong inside the ``with`` because of the file is a :class:`DataError`.
 
-    Damage can crash or hang the HDF5 library itself, so another process reads the file first (:mod:`reconode.probe`):
-    its structure, and with `samples`, for a caller that will read them all, the arrays too.
+    Damage can crash or hang the HDF5 library itself, so another process (:mod:`~reconode.storage.probe`) reads the file
+    first: its structure, and with `samples`, for a caller that will read them all, the arrays too.
     """
     path = Path(path)
     if not path.exists():

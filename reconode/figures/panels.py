@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from reconode.errors import MissingExtraError
-from reconode.files import whole_file
+from reconode.storage.whole import whole_file
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -61,7 +61,7 @@ def show(ax: Axes, image: Tensor, *, vmax: float, title: str = "", note: str = "
     return picture
 
 
-def panels(images: Mapping[str, Tensor], *, vmax: float | None = None, notes: Sequence[str] = ()) -> Figure:
+def side_by_side(images: Mapping[str, Tensor], *, vmax: float | None = None, notes: Sequence[str] = ()) -> Figure:
     """Images side by side in one window.
 
     Args:

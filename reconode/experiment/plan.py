@@ -9,12 +9,13 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from reconode import fastmri, zoo
-from reconode.benchmark import Benchmark
+from reconode import zoo
+from reconode.data import fastmri
+from reconode.data.fastmri import Volume
+from reconode.data.sources import SIMULATED, split
 from reconode.errors import UsageError
-from reconode.fastmri import Volume
+from reconode.experiment.benchmark import Benchmark
 from reconode.runs import Settings
-from reconode.sources import SIMULATED, split
 
 RATES = (2e-3, 4e-3, 8e-3)
 """The learning rates that the search tries for each family."""
@@ -155,7 +156,7 @@ class Plan:
         """
         path = self.results / self.name / RATES_FILE
         if not path.exists():
-            raise UsageError(f"{path}: no learning rates there yet; run `reconode bench search` first")
+            raise UsageError(f"{path}: no learning rates there yet; run `reconode experiment search` first")
         return float(json.loads(path.read_text())["chosen"][family(model)])
 
 

@@ -11,10 +11,12 @@ from typing import Any
 import torch
 from torch import nn
 
-from reconode import bench, evaluate, fastmri, masks, metrics, phantoms, results, zoo
-from reconode.benchmark import TEST_SEED, Benchmark, as_read, in_memory, oversampled
-from reconode.fastmri import Volume
-from reconode.jobs import Job, Plan
+from reconode import evaluate, masks, metrics, phantoms, zoo
+from reconode.data import fastmri
+from reconode.data.fastmri import Volume
+from reconode.experiment import record, results
+from reconode.experiment.benchmark import TEST_SEED, Benchmark, as_read, in_memory, oversampled
+from reconode.experiment.plan import Job, Plan
 from reconode.physics import HYBRID, fft, ifft
 from reconode.runs import BEST
 
@@ -88,7 +90,7 @@ def run(plan: Plan, job: Job, real: Path | None) -> bool:
         if test.group == "real":
             entry["slices"] = [one for _, each in scored for one in each]
         told.append(entry)
-    results.write(path(plan, job), {**bench.head(plan, job), "tests": told})
+    results.write(path(plan, job), {**record.head(plan, job), "tests": told})
     return True
 
 

@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING, Any
 
 from reconode import zoo
 from reconode.errors import DataError
-from reconode.results import Result, Transfer
-from reconode.statistics import Row, label, rows, same_data
-from reconode.tables import order
-from reconode.teach.colors import FAINT, INK, SOLVERS, Style, style
-from reconode.teach.figures import new_figure
+from reconode.experiment.results import Result, Transfer
+from reconode.experiment.rows import Row, label, rows, same_data
+from reconode.experiment.tables import order
+from reconode.figures.colors import FAINT, INK, SOLVERS, Style, style
+from reconode.figures.panels import new_figure
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -42,7 +42,7 @@ def psnr_against_parameters(results: Sequence[Result], acceleration: float = 4.0
     data = same_data(results)
     shown = _sorted(r for r in results if r.acceleration == acceleration and r.family != "ablation" and not r.variant)
     if not shown:
-        raise DataError(f"no results at {acceleration:g}x to draw; `reconode bench run` makes them")
+        raise DataError(f"no results at {acceleration:g}x to draw; `reconode experiment run` makes them")
     figure, ax = _plot(0.95)
     places = _side_by_side([row.first.parameters for row in shown])
     levels = [row.interval("psnr").mean for row in shown if row.first.parameters == 0]
@@ -105,7 +105,7 @@ def training_curves(
     trained = [r for r in results if r.training and r.acceleration == acceleration and r.variant == variant]
     shown = _sorted(r for r in trained if (r.model in models if models else r.family != "ablation"))
     if not shown:
-        raise DataError(f"no trainings at {acceleration:g}x to draw; `reconode bench run` makes them")
+        raise DataError(f"no trainings at {acceleration:g}x to draw; `reconode experiment run` makes them")
     figure, ax = _plot(0.95)
     begins = [run.training.validation[0][1] for row in shown for run in row.runs if run.training]
     floor = min(begins) - 1 if what == "psnr" else -math.inf
@@ -276,7 +276,9 @@ def _gains(results: Sequence[Transfer], group: str) -> dict[tuple[str, str], flo
         for v in t.volumes
     }
     if not floor:
-        raise DataError(f"no transfer results of zero-filled in group {group}: run `reconode bench transfer` for it")
+        raise DataError(
+            f"no transfer results of zero-filled in group {group}: run `reconode experiment transfer` for it"
+        )
     found: dict[tuple[str, str], list[float]] = {}
     for r in results:
         for t in (t for t in r.tests if t.group == group):

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from reconode.console import answer, find_device, notes, parse_budget, print_json, training_bar
+from reconode.cli.console import answer, find_device, notes, parse_budget, print_json, training_bar
 from reconode.errors import DataError
 
 JsonOption = Annotated[bool, typer.Option("--json", help="Print the answer as JSON, for a program to read.")]

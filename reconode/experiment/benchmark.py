@@ -14,11 +14,12 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from reconode import fastmri, phantoms
+from reconode import phantoms
+from reconode.data import fastmri
+from reconode.data.fastmri import FileInfo, Volume
+from reconode.data.sources import VALIDATION_SEED
 from reconode.errors import UsageError
-from reconode.fastmri import FileInfo, Volume
 from reconode.physics import center_crop, ifft, to_kspace
-from reconode.sources import VALIDATION_SEED
 
 TEST_SEED = 2_000_003
 """Number of the first test knee."""
@@ -32,7 +33,7 @@ class Benchmark:
     """One size of the benchmark; the anatomy and the physics are the same for all.
 
     Training slices are the series of ``phantoms.slices(mix="broad")`` that a training's seed names, each seen once;
-    validation slices the series :data:`reconode.sources.VALIDATION_SEED` of knees; test volumes are whole knees.
+    validation slices the series :data:`reconode.data.sources.VALIDATION_SEED` of knees; test volumes are whole knees.
 
     Attributes:
         name: of the size.

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from reconode import evaluate, fastmri, metrics
+from reconode import evaluate, metrics
 from reconode.classical import ZeroFilled
+from reconode.data import fastmri
 from reconode.errors import DataError, UsageError
 from reconode.evaluate import VolumeScores
+from reconode.figures import panels
 from reconode.physics import center_crop
-from reconode.teach import figures
 
 
 def draw(chosen: VolumeScores, reference: Path, figure: Path, number: int | None = None) -> None:
@@ -42,4 +43,4 @@ def draw(chosen: VolumeScores, reference: Path, figure: Path, number: int | None
         scores.append(chosen.scores)
     texts = [str(s).replace("  ", "\n") for s in scores]
     heading = f"{volume.name}, slice {number}; scores are the whole volume's"
-    figures.save(figures.comparison(volume.target[number], result.mask, images, texts, heading), figure)
+    panels.save(panels.comparison(volume.target[number], result.mask, images, texts, heading), figure)

@@ -21,10 +21,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from reconode import hdf5
 from reconode.errors import DataError
-from reconode.files import write_whole
 from reconode.physics import HYBRID, KSPACE, MRIOperator, center_crop, estimate_sensitivities, ifft, to_hybrid
+from reconode.storage import hdf5
+from reconode.storage.whole import write_whole
 
 NAMESPACE = "http://www.ismrm.org/ISMRMRD"
 KNEE = (320, 320)

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from reconode import evaluate, masks, metrics, zoo
+from reconode.data.fastmri import Volume
 from reconode.errors import DataError
-from reconode.fastmri import Volume
-from reconode.teach import figures
+from reconode.figures import panels
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -44,4 +44,4 @@ def reconstructions(volume: Volume, number: int = 0, acceleration: float = 4, mo
     if not images:
         raise DataError(f"no weights at {acceleration:g}x come with the library for {', '.join(models)}")
     heading = f"{volume.name}, slice {number}, {acceleration:g}×; scores of this slice"
-    return figures.comparison(target, mask, images, notes, heading)
+    return panels.comparison(target, mask, images, notes, heading)

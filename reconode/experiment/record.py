@@ -1,0 +1,138 @@
+"""What a run leaves: its scores on the test volumes, its training, and who computed it, as a results file."""
+
+from __future__ import annotations
+
+import json
+import platform
+import subprocess
+import time
+from collections.abc import Iterable, Iterator
+from dataclasses import asdict
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+from reconode import evaluate, masks, metrics, zoo
+from reconode.data.fastmri import Volume
+from reconode.experiment import results
+from reconode.experiment.plan import Job, Plan
+from reconode.runs import LOG
+from reconode.zoo import Model
+
+
+def write_result(plan: Plan, job: Job, model: Model, trained: dict[str, Any] | None) -> None:
+    """Score a model on the test volumes and write the results file."""
+    if isinstance(model, nn.Module):
+        model = model.to(plan.device)
+    if torch.cuda.is_available():
+        torch.cuda.reset_peak_memory_stats()
+    start = time.perf_counter()
+    slices = 0
+
+    def counted() -> Iterator[Volume]:
+        nonlocal slices
+        for volume in plan.test():
+            slices += volume.info.slices
+            yield volume
+
+    scored = score(model, counted(), job.acceleration, device=plan.device)
+    result = {
+        **head(plan, job),
+        "training": trained,
+        "volumes": scored,
+        "seconds_per_slice": (time.perf_counter() - start) / slices,
+        "peak_memory_bytes": torch.cuda.max_memory_allocated() if plan.device != "cpu" else None,
+    }
+    result["benchmark"] |= {"split": "test", "volumes": len(scored), "slices": slices}
+    results.write(plan.result(job), result)
+
+
+def head(plan: Plan, job: Job) -> dict[str, Any]:
+    """What every results file says first: which model, which data, which code, which machine."""
+    entry = zoo.find(job.model)
+    return {
+        "schema": results.SCHEMA,
+        "model": job.model,
+        "title": entry.title,
+        "family": entry.family,
+        "parameters": entry.parameters,
+        "acceleration": float(job.acceleration),
+        "mask": "random",
+        "seed": job.seed,
+        "variant": job.variant,
+        "benchmark": {
+            "name": plan.name,
+            "fingerprint": plan.fingerprint,
+            "shape": list(plan.benchmark.shape),
+        },
+        "commit": commit(),
+        "hardware": hardware(plan.device),
+        "written": datetime.now(UTC).isoformat(timespec="seconds"),
+    }
+
+
+def score(
+    model: Model, volumes: Iterable[Volume], acceleration: float, mask: str = "random", device: str = "cpu"
+) -> list[dict[str, Any]]:
+    """Each volume's name, contrast and scores by fastMRI's convention; its name seeds the mask."""
+    scored = []
+    for volume in volumes:
+        drawn = masks.draw(mask, volume.width, acceleration, seed=volume.name)
+        assert volume.target is not None
+        image = evaluate.reconstruct(model, volume, drawn, device=device)
+        values = metrics.scores(image, volume.target).as_dict()
+        scored.append({"name": volume.name, "acquisition": volume.info.acquisition, **values})
+    return scored
+
+
+def training(plan: Plan, job: Job, failed: str | None) -> dict[str, Any]:
+    """What a results file says of a training: settings, examples, time, and its curves."""
+    settings, height = plan.settings(job), plan.benchmark.shape[0]
+    lines = [json.loads(line) for line in (plan.folder(job) / LOG).read_text().splitlines()]
+    steps = [line for line in lines if "relative" in line]
+    validated = [line for line in lines if "psnr" in line]
+    best = max(validated, key=lambda line: line["psnr"])
+    width = max(1, len(steps) // 60)
+    bins = [steps[i : i + width] for i in range(0, len(steps), width)]
+    told = {key: value for key, value in asdict(settings).items() if key not in ("keep", "workers", "data")}
+    return {
+        "settings": told,
+        "steps": len(steps),
+        "examples": len(steps) * settings.batch_size * (settings.rows or height) // height,
+        "examples_unit": "slices" if settings.rows is None else f"slices' worth, in slabs of {settings.rows} rows",
+        "seconds": lines[-1]["seconds"],
+        "finished": failed is None,
+        "diverged_at": plan.diverged(job),
+        **({} if failed is None else {"failed": failed}),
+        "best": {"step": best["step"], "psnr": best["psnr"]},
+        "curve": [[b[-1]["step"], round(sum(x["relative"] for x in b) / len(b), 5)] for b in bins],
+        "validation": [[v["step"], v["psnr"], v["ssim"], v["nmse"]] for v in validated],
+    }
+
+
+def commit() -> str:
+    """The code's short commit, with a + when files differ from it; "unknown" outside a clone."""
+
+    def git(*words: str) -> str:
+        here = Path(__file__).parent
+        return subprocess.run(["git", *words], cwd=here, capture_output=True, text=True, check=True).stdout.strip()
+
+    try:
+        return git("rev-parse", "--short", "HEAD") + ("+" if git("status", "--porcelain", "--", ".") else "")
+    except (OSError, subprocess.CalledProcessError):
+        return "unknown"
+
+
+def hardware(device: str) -> dict[str, Any]:
+    """What computed."""
+    name = torch.cuda.get_device_name() if device != "cpu" else _processor()
+    return {"device": device, "name": name, "threads": torch.get_num_threads(), "torch": torch.__version__}
+
+
+def _processor() -> str:
+    about = Path("/proc/cpuinfo")
+    lines = about.read_text().splitlines() if about.exists() else []
+    return next((line.split(":")[1].strip() for line in lines if "model name" in line), platform.processor())
