@@ -26,18 +26,17 @@ from reconode.gradients import Checkpoint, ContinuousAdjoint, saved_bytes
 from reconode.models import FixedSolver
 from reconode.networks import Dynamics
 from reconode.physics import MRIOperator
-from reconode.solvers import EULER, HEUN, MIDPOINT, RK38, Backprop, Flow, integrate
+from reconode.solvers import EULER, HEUN, MIDPOINT, RK38, Backprop, Flow, Gradient, integrate
 
 SAME_METHOD = {"euler": EULER, "midpoint": MIDPOINT, "heun2": HEUN, "rk4": RK38}
 """torchdiffeq's name and our tableau."""
 
-GRADIENTS: dict[str, Callable[[list[Tensor]], Any]] = {
-    "Backprop": lambda used: Backprop(),
-    "Checkpoint, whole block": lambda used: Checkpoint(),
-    "Checkpoint, each step": lambda used: Checkpoint(each_step=True),
-    "ContinuousAdjoint": ContinuousAdjoint,
+GRADIENTS: dict[str, Gradient] = {
+    "Backprop": Backprop(),
+    "Checkpoint, whole block": Checkpoint(),
+    "Checkpoint, each step": Checkpoint(each_step=True),
+    "ContinuousAdjoint": ContinuousAdjoint(),
 }
-"""By name; each is made from the tensors that f uses."""
 
 
 def rounds_of_seconds(
@@ -141,7 +140,7 @@ def ways_back(size: tuple[int, int], rounds: int) -> list[dict[str, Any]]:
     for steps in (5, 10, 20):
 
         def solve(name: str, steps: int = steps) -> Tensor:
-            return integrate(f, x0 * 1, HEUN, steps, GRADIENTS[name](list(model.parameters())))
+            return integrate(f, x0 * 1, HEUN, steps, GRADIENTS[name], uses=model.parameters())
 
         seconds = rounds_of_seconds(
             {name: lambda name=name, solve=solve: solve(name).abs().sum().backward() for name in GRADIENTS}, rounds

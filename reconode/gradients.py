@@ -16,14 +16,15 @@ Euler it is large enough to spoil a training.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass, field
+import weakref
+from dataclasses import dataclass
 from typing import Any
 
 import torch
 from torch import Tensor
 from torch.utils.checkpoint import checkpoint
 
+from reconode.errors import UsageError
 from reconode.solvers import Backprop, Flow, Tableau, step
 
 
@@ -40,7 +41,7 @@ class Checkpoint:
 
     each_step: bool = False
 
-    def solve(self, f: Flow, x0: Tensor, tableau: Tableau, steps: int) -> list[Tensor]:
+    def solve(self, f: Flow, x0: Tensor, tableau: Tableau, steps: int, uses: tuple[Tensor, ...] = ()) -> list[Tensor]:
         if not self.each_step:
             # A tuple of states, so that a trajectory can be asked for here too.
             states = checkpoint(lambda x: tuple(Backprop().solve(f, x, tableau, steps)[1:]), x0, use_reentrant=False)
@@ -59,23 +60,20 @@ class ContinuousAdjoint:
     run from t = 1 to 0 together with x itself, of which only the last value was kept. Equal to torchdiffeq's
     ``odeint_adjoint`` between two times, for the methods that it has.
 
-    Args:
-        parameters: every tensor that f uses and that wants a gradient; others get none.
+    It cannot see what f depends on: ``integrate(…, uses=…)`` names every tensor that f uses and that wants a gradient.
     """
 
-    parameters: tuple[Tensor, ...] = field(default=())
-
-    def __init__(self, parameters: Iterable[Tensor] = ()) -> None:
-        object.__setattr__(self, "parameters", tuple(p for p in parameters if p.requires_grad))
-
-    def solve(self, f: Flow, x0: Tensor, tableau: Tableau, steps: int) -> list[Tensor]:
-        return list(_AdjointFlow.apply(f, tableau, steps, x0, *self.parameters))
+    def solve(self, f: Flow, x0: Tensor, tableau: Tableau, steps: int, uses: tuple[Tensor, ...] = ()) -> list[Tensor]:
+        if not torch.is_grad_enabled():
+            return Backprop().solve(f, x0, tableau, steps)
+        wanted = tuple(tensor for tensor in uses if tensor.requires_grad)
+        return list(_AdjointFlow.apply(f, tableau, steps, x0, *wanted))
 
 
 class _AdjointFlow(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, f: Flow, tableau: Tableau, steps: int, x0: Tensor, *parameters: Tensor) -> tuple[Tensor, ...]:
-        states = Backprop().solve(f, x0, tableau, steps)
+        states = Backprop().solve(_named(f, parameters), x0, tableau, steps)
         ctx.f, ctx.tableau, ctx.steps = f, tableau, steps
         ctx.save_for_backward(states[-1], *parameters)
         return (x0.clone(), *states[1:])
@@ -85,7 +83,7 @@ class _AdjointFlow(torch.autograd.Function):
         x, *parameters = ctx.saved_tensors
         f, steps, tableau = ctx.f, ctx.steps, ctx.tableau
 
-        def augmented(t: float | Tensor, state: list[Tensor]) -> list[Tensor]:
+        def augmented(t: float, state: list[Tensor]) -> list[Tensor]:
             """Time derivative of (x, λ, g); x and λ get it from one evaluation of f and its vector-Jacobian product."""
             with torch.enable_grad():
                 x = state[0].detach().requires_grad_()
@@ -97,42 +95,82 @@ class _AdjointFlow(torch.autograd.Function):
 
         state = [x, upstream[-1], *(torch.zeros_like(p) for p in parameters)]
         for n in range(steps, 0, -1):
-            state = _step_together(augmented, n / steps, state, -1 / steps, tableau)
+            state = step(augmented, n / steps, state, -1 / steps, tableau)
             state[1] = state[1] + upstream[n - 1]
         return (None, None, None, state[1], *state[2:])
 
 
-def _step_together(f: Any, t: float, state: list[Tensor], h: float, tableau: Tableau) -> list[Tensor]:
-    """:func:`reconode.solvers.step` for a list of tensors of different shapes and dtypes."""
-    slopes: list[list[Tensor]] = []
+def _named(f: Flow, uses: tuple[Tensor, ...]) -> Flow:
+    """f, which at its first evaluation says if it depends on a tensor that wants a gradient and is not in `uses`."""
+    seen = False
 
-    def at(weights: tuple[float, ...]) -> list[Tensor]:
-        point = state
-        for weight, slope in zip(weights, slopes, strict=True):
-            if weight:
-                point = [torch.add(p, s, alpha=h * weight) for p, s in zip(point, slope, strict=True)]
-        return point
+    def watched(t: float | Tensor, x: Tensor) -> Tensor:
+        nonlocal seen
+        if seen:
+            return f(t, x)
+        seen = True
+        with torch.enable_grad():
+            # Nodes are numbered as they are made: one with a smaller number was there before f was called.
+            mark = torch.zeros((), requires_grad=True).clone().grad_fn
+            slope = f(t, x.detach())
+        missing = _missing(slope, uses, mark._sequence_nr())  # type: ignore[union-attr]
+        if missing:
+            raise UsageError(
+                f"f depends on {missing} that requires a gradient and that integrate was not told of: name it in `uses`"
+            )
+        return slope.detach()
 
-    for row, c in zip(tableau.b, tableau.c, strict=True):
-        slopes.append(f(t + c * h, at(row)))
-    return at(tableau.a)
+    return watched
+
+
+def _missing(slope: Tensor, uses: tuple[Tensor, ...], mark: int) -> str:
+    """In words, a tensor outside `uses` on which the slope depends; nothing if there is none."""
+    named = {tensor.grad_fn for tensor in uses if tensor.grad_fn is not None}
+    leaves = {id(tensor) for tensor in uses}
+    todo, seen = [slope.grad_fn], {None, *named}
+    while todo:
+        node = todo.pop()
+        if node is None or node in seen:
+            continue
+        seen.add(node)
+        variable = getattr(node, "variable", None)
+        if variable is not None:  # a leaf
+            if id(variable) not in leaves:
+                return f"a tensor of shape {tuple(variable.shape)}"
+        elif node._sequence_nr() < mark:
+            return f"the result of an earlier computation ({node.name()})"
+        else:
+            todo += [other for other, _ in node.next_functions]
+    return ""
+
+
+class _Kept:
+    """What autograd keeps of one tensor."""
+
+    def __init__(self, tensor: Tensor) -> None:
+        self.tensor = tensor.detach()  # without its graph, which would hold this in turn
 
 
 def saved_bytes(run: Any) -> int:
-    """Bytes that autograd keeps for the backward pass of ``run()``, each storage counted once.
+    """Bytes that autograd keeps for the backward pass of ``run()`` when it returns, each storage counted once.
 
     What a gradient mode costs in memory, measured in the same way on any device. Parameters and other leaves, which
     live anyway, are not counted.
     """
-    seen: dict[int, int] = {}
+    kept: weakref.WeakSet[_Kept] = weakref.WeakSet()
 
-    def pack(tensor: Tensor) -> Tensor:
-        if not (tensor.is_leaf and tensor.requires_grad):
-            storage = tensor.untyped_storage()
-            seen[storage.data_ptr()] = storage.nbytes()
-        return tensor
+    def pack(tensor: Tensor) -> Tensor | _Kept:
+        if tensor.is_leaf and tensor.requires_grad:
+            return tensor
+        holder = _Kept(tensor)
+        kept.add(holder)
+        return holder
 
-    with torch.autograd.graph.saved_tensors_hooks(pack, lambda tensor: tensor):
+    def unpack(packed: Tensor | _Kept) -> Tensor:
+        return packed.tensor if isinstance(packed, _Kept) else packed
+
+    with torch.autograd.graph.saved_tensors_hooks(pack, unpack):
         result = run()
+    storages = [holder.tensor.untyped_storage() for holder in kept]
     del result
-    return sum(seen.values())
+    return sum({storage.data_ptr(): storage.nbytes() for storage in storages}.values())

@@ -24,7 +24,7 @@ from reconode.errors import UsageError
 from reconode.gradients import ContinuousAdjoint
 from reconode.networks import Attention, Dynamics, Scalars, falling_dilations, to_channels, to_complex
 from reconode.physics import MRIOperator
-from reconode.solvers import EULER, Backprop, Flow, Gradient, Tableau, integrate, integrate_adaptive
+from reconode.solvers import BACKPROP, EULER, Flow, Gradient, Tableau, check_gradient, integrate, integrate_adaptive
 
 Consistency = Literal["step", "end"]
 """Where y enters: at each step (in the velocity), or only at the end."""
@@ -40,8 +40,7 @@ class FixedSolver(nn.Module):
         tableau: the method (Eq. 7–10).
         steps: N; may differ between training and use.
         gradient: how training differentiates the solve: ``Backprop()`` is FT, ``Checkpoint()`` FA by the discrete
-            adjoint, which has the same gradients. For the continuous adjoint give the *class* ``ContinuousAdjoint``:
-            it is made anew for each call with the tensors that f uses then.
+            adjoint, which has the same gradients.
         consistency: "step" or "end".
         f: the dynamics; the paper's network when None.
     """
@@ -50,13 +49,13 @@ class FixedSolver(nn.Module):
         self,
         tableau: Tableau = EULER,
         steps: int = STEPS,
-        gradient: Gradient | type | None = None,
+        gradient: Gradient = BACKPROP,
         consistency: Consistency = "step",
         f: nn.Module | None = None,
     ) -> None:
         super().__init__()
         self.tableau, self.steps, self.consistency = tableau, steps, check_consistency(consistency)
-        self.gradient = Backprop() if gradient is None else gradient
+        self.gradient = check_gradient(gradient)
         self.f = Dynamics() if f is None else f
 
     def flow(self, y: Tensor, E: MRIOperator) -> Flow:
@@ -70,17 +69,17 @@ class FixedSolver(nn.Module):
 
     def forward(self, y: Tensor, E: MRIOperator) -> Tensor:
         """Masked data and their operator to the complex image ``(batch, rows, columns)``."""
-        x1 = integrate(self.flow(y, E), E.H(y), self.tableau, self.steps, self._gradient(y, E))
-        return E.enforce(x1, y)
+        return E.enforce(self._solve(y, E), y)
 
     def trajectory(self, y: Tensor, E: MRIOperator) -> Tensor:
         """The images at t = 0, 1/N, …, 1 before the last data consistency: ``(N + 1, batch, rows, columns)``."""
-        return integrate(self.flow(y, E), E.H(y), self.tableau, self.steps, self._gradient(y, E), trajectory=True)
+        return self._solve(y, E, trajectory=True)
 
-    def _gradient(self, y: Tensor, E: MRIOperator) -> Gradient:
-        if not isinstance(self.gradient, type):
-            return self.gradient
-        return self.gradient(self._used(y, E))
+    def _solve(self, y: Tensor, E: MRIOperator, trajectory: bool = False) -> Tensor:
+        uses = self._used(y, E)
+        return integrate(
+            self.flow(y, E), E.H(y), self.tableau, self.steps, self.gradient, uses=uses, trajectory=trajectory
+        )
 
     def _used(self, y: Tensor, E: MRIOperator) -> list[Tensor]:
         """Every tensor that the flow depends on, besides the state."""
@@ -90,6 +89,8 @@ class FixedSolver(nn.Module):
 class AdaptiveSolver(FixedSolver):
     """The original neural ODE: the same flow solved to a tolerance by dopri5, differentiated by the continuous adjoint.
 
+    dopri5 chooses its steps; ``steps`` is only how finely :meth:`trajectory` looks at what they found.
+
     Args:
         tolerance: relative and absolute error allowed a step.
         consistency: "step" or "end".
@@ -97,14 +98,13 @@ class AdaptiveSolver(FixedSolver):
     """
 
     def __init__(self, tolerance: float = 1e-3, consistency: Consistency = "step", f: nn.Module | None = None) -> None:
-        super().__init__(gradient=ContinuousAdjoint, consistency=consistency, f=f)
+        super().__init__(gradient=ContinuousAdjoint(), consistency=consistency, f=f)
         self.tolerance = tolerance
 
-    def forward(self, y: Tensor, E: MRIOperator) -> Tensor:
-        """Masked data and their operator to the complex image ``(batch, rows, columns)``."""
-        used = tuple(self._used(y, E)) if torch.is_grad_enabled() else None
-        x1 = integrate_adaptive(self.flow(y, E), E.H(y), tolerance=self.tolerance, adjoint=used)
-        return E.enforce(x1, y)
+    def _solve(self, y: Tensor, E: MRIOperator, trajectory: bool = False) -> Tensor:
+        uses = tuple(self._used(y, E)) if torch.is_grad_enabled() else None
+        steps = self.steps if trajectory else None
+        return integrate_adaptive(self.flow(y, E), E.H(y), tolerance=self.tolerance, adjoint=uses, steps=steps)
 
 
 class LearnedSolver(nn.Module):

@@ -12,9 +12,9 @@ object: see :mod:`reconode.gradients`.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 import torch
 from torch import Tensor
@@ -23,6 +23,9 @@ from reconode.errors import UsageError
 
 Flow = Callable[[float | Tensor, Tensor], Tensor]
 """The right-hand side f(t, x); real or complex x of any shape."""
+
+State = TypeVar("State", Tensor, list[Tensor])
+"""What a step moves: a tensor, or a list of tensors of any shapes and dtypes that move together."""
 
 
 @dataclass(frozen=True)
@@ -80,19 +83,34 @@ TABLEAUS = {"euler": EULER, "rk2": HEUN, "midpoint": MIDPOINT, "rk4": RK4, "rk38
 """By the short names that models carry; ``rk2`` and ``rk4`` are the paper's."""
 
 
-def step(f: Flow, t: float, x: Tensor, h: float, tableau: Tableau) -> Tensor:
-    """One step of Eq. 8–10 from (t, x): the state at t + h."""
-    slopes: list[Tensor] = []
+def step(f: Callable[[float, State], State], t: float, x: State, h: float, tableau: Tableau) -> State:
+    """One step of Eq. 8–10 from (t, x): the state at t + h. A list of tensors moves as one state."""
+    slopes: list[State] = []
     for row, c in zip(tableau.b, tableau.c, strict=True):
         slopes.append(f(t + c * h, _advance(x, h, row, slopes)))
     return _advance(x, h, tableau.a, slopes)
 
 
+def _advance(x: State, h: float, weights: tuple[float, ...], slopes: list[State]) -> State:
+    """x + h Σ wᵢ fᵢ; a zero weight costs nothing."""
+    for weight, slope in zip(weights, slopes, strict=True):
+        if not weight:
+            continue
+        if isinstance(x, Tensor):
+            x = torch.add(x, slope, alpha=h * weight)
+        else:
+            x = [torch.add(part, along, alpha=h * weight) for part, along in zip(x, slope, strict=True)]
+    return x
+
+
 class Gradient(Protocol):
     """How a solve is differentiated: what :func:`integrate` needs. Others are in :mod:`reconode.gradients`."""
 
-    def solve(self, f: Flow, x0: Tensor, tableau: Tableau, steps: int) -> list[Tensor]:
-        """The states at t = 0, 1/N, …, 1, connected to the graph in this gradient's way."""
+    def solve(self, f: Flow, x0: Tensor, tableau: Tableau, steps: int, uses: tuple[Tensor, ...]) -> list[Tensor]:
+        """The states at t = 0, 1/N, …, 1, connected to the graph in this gradient's way.
+
+        `uses` are the tensors that f depends on and that want gradients, for those gradients that must be told.
+        """
         ...
 
 
@@ -100,11 +118,28 @@ class Gradient(Protocol):
 class Backprop:
     """Plain backpropagation through the solver's steps (the paper's ReconODE-FT)."""
 
-    def solve(self, f: Flow, x0: Tensor, tableau: Tableau, steps: int) -> list[Tensor]:
+    def solve(self, f: Flow, x0: Tensor, tableau: Tableau, steps: int, uses: tuple[Tensor, ...] = ()) -> list[Tensor]:
         states = [x0]
         for n in range(steps):
             states.append(step(f, n / steps, states[-1], 1 / steps, tableau))
         return states
+
+
+BACKPROP = Backprop()
+"""The gradient where none is chosen."""
+
+
+def check_gradient(gradient: Gradient) -> Gradient:
+    """The argument if it is an object that can differentiate a solve.
+
+    Raises:
+        UsageError: for a class, or anything else without ``solve``.
+    """
+    if isinstance(gradient, type):
+        raise UsageError(f"gradient is an object, not a class: write {gradient.__name__}()")
+    if not hasattr(gradient, "solve"):
+        raise UsageError(f"gradient is an object with a method solve, such as Backprop(), not {gradient!r}")
+    return gradient
 
 
 def integrate(
@@ -112,8 +147,9 @@ def integrate(
     x0: Tensor,
     tableau: Tableau,
     steps: int,
-    gradient: Gradient | None = None,
+    gradient: Gradient = BACKPROP,
     *,
+    uses: Iterable[Tensor] = (),
     trajectory: bool = False,
 ) -> Tensor:
     """Solve the flow from t = 0 to t = 1.
@@ -123,27 +159,22 @@ def integrate(
         x0: the state at t = 0, real or complex, any shape.
         tableau: the method.
         steps: N.
-        gradient: how to differentiate the solve; None is plain backpropagation. The values are the same for each.
+        gradient: how to differentiate the solve. The values are the same for each.
+        uses: the tensors that f depends on and that want gradients: parameters, data. Backpropagation and
+            checkpointing find them themselves; the continuous adjoint has to be told.
         trajectory: return the states at all N + 1 times, stacked in front, instead of the last.
 
     Returns:
         The state at t = 1, shaped as `x0`; or ``(N + 1, *x0.shape)``.
 
     Raises:
-        UsageError: for fewer than one step.
+        UsageError: for fewer than one step, a class in place of a gradient, or a tensor that f depends on, that
+            requires a gradient, and that this gradient would miss because `uses` does not name it.
     """
     if steps < 1:
         raise UsageError(f"a solve needs at least one step, not {steps}")
-    states = (gradient or Backprop()).solve(f, x0, tableau, steps)
+    states = check_gradient(gradient).solve(f, x0, tableau, steps, tuple(uses))
     return torch.stack(states) if trajectory else states[-1]
-
-
-def _advance(x: Tensor, h: float, weights: tuple[float, ...], slopes: list[Tensor]) -> Tensor:
-    """x + h Σ wᵢ fᵢ; a zero weight costs nothing."""
-    for weight, slope in zip(weights, slopes, strict=True):
-        if weight:
-            x = torch.add(x, slope, alpha=h * weight)
-    return x
 
 
 def integrate_adaptive(
@@ -153,6 +184,7 @@ def integrate_adaptive(
     tolerance: float = 1e-3,
     method: str = "dopri5",
     adjoint: tuple[Tensor, ...] | None = None,
+    steps: int | None = None,
 ) -> Tensor:
     """Solve the flow from t = 0 to 1 with torchdiffeq's adaptive steps: the original neural ODE (Chen et al. 2018).
 
@@ -163,9 +195,11 @@ def integrate_adaptive(
         method: an adaptive method of torchdiffeq.
         adjoint: the tensors that f uses and that want a gradient, by the continuous adjoint; None backpropagates
             through the accepted steps.
+        steps: return the states at t = 0, 1/N, …, 1 for this N, stacked in front. They are read off between the
+            accepted steps, which do not depend on N.
 
     Returns:
-        The state at t = 1, shaped as `x0`.
+        The state at t = 1, shaped as `x0`; or ``(N + 1, *x0.shape)``.
     """
     from torchdiffeq import odeint, odeint_adjoint
 
@@ -177,11 +211,12 @@ def integrate_adaptive(
         return torch.view_as_real(f(t, torch.complex(state[..., 0], state[..., 1])).contiguous())
 
     start = torch.view_as_real(x0.contiguous()) if x0.is_complex() else x0
-    times = torch.tensor([0.0, 1.0], device=x0.device, dtype=start.dtype)
+    times = torch.linspace(0, 1, (steps or 1) + 1, device=x0.device, dtype=start.dtype)
     options = {"rtol": tolerance, "atol": tolerance, "method": method}
     if adjoint is None:
-        end = odeint(real, start, times, **options)[-1]
+        states = odeint(real, start, times, **options)
     else:
         wanted = tuple(p for p in adjoint if p.requires_grad)
-        end = odeint_adjoint(real, start, times, adjoint_params=wanted, **options)[-1]
-    return torch.complex(end[..., 0], end[..., 1]) if x0.is_complex() else end
+        states = odeint_adjoint(real, start, times, adjoint_params=wanted, **options)
+    found = states[-1] if steps is None else states
+    return torch.complex(found[..., 0], found[..., 1]) if x0.is_complex() else found

@@ -109,13 +109,13 @@ MODELS: dict[str, Entry] = {
         "ablation",
     ),
     "fa-euler-continuous": Entry(
-        "FA-Euler, continuous", lambda: FixedSolver(EULER, gradient=ContinuousAdjoint), "continuous adjoint", "FA"
+        "FA-Euler, continuous", lambda: FixedSolver(EULER, gradient=ContinuousAdjoint()), "continuous adjoint", "FA"
     ),
     "fa-rk2-continuous": Entry(
-        "FA-RK2, continuous", lambda: FixedSolver(HEUN, gradient=ContinuousAdjoint), "continuous adjoint", "FA"
+        "FA-RK2, continuous", lambda: FixedSolver(HEUN, gradient=ContinuousAdjoint()), "continuous adjoint", "FA"
     ),
     "fa-rk4-continuous": Entry(
-        "FA-RK4, continuous", lambda: FixedSolver(RK4, gradient=ContinuousAdjoint), "continuous adjoint", "FA"
+        "FA-RK4, continuous", lambda: FixedSolver(RK4, gradient=ContinuousAdjoint()), "continuous adjoint", "FA"
     ),
     "fa-euler-anode": Entry(
         "FA-Euler, ANODE's defaults",

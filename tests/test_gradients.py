@@ -9,6 +9,7 @@ import torch
 from torch import nn
 from torchdiffeq import odeint_adjoint
 
+from reconode.errors import UsageError
 from reconode.gradients import Checkpoint, ContinuousAdjoint, saved_bytes
 from reconode.physics import MRIOperator
 from reconode.solvers import EULER, HEUN, MIDPOINT, RK4, RK38, TABLEAUS, Backprop, integrate
@@ -46,7 +47,7 @@ class Reconstruction:
         return [*self.net.parameters(), self.maps, self.y]
 
     def gradients(self, tableau, steps, gradient, trajectory=False):
-        result = integrate(self, self.x0, tableau, steps, gradient, trajectory=trajectory)
+        result = integrate(self, self.x0, tableau, steps, gradient, uses=self.inputs, trajectory=trajectory)
         return torch.autograd.grad(result.abs().square().sum(), [self.x0, *self.inputs])
 
 
@@ -69,8 +70,8 @@ def test_discrete_adjoint_equals_backpropagation_to_the_last_bit(tableau, mode, 
 def test_values_do_not_depend_on_the_gradient(tableau):
     flow = Reconstruction()
     expected = integrate(flow, flow.x0, tableau, 3, Backprop())
-    for mode in (*MODES.values(), ContinuousAdjoint(flow.inputs)):
-        assert torch.equal(integrate(flow, flow.x0, tableau, 3, mode), expected)
+    for mode in (*MODES.values(), ContinuousAdjoint()):
+        assert torch.equal(integrate(flow, flow.x0, tableau, 3, mode, uses=flow.inputs), expected)
 
 
 def test_backpropagation_is_right():
@@ -87,9 +88,7 @@ class TestContinuousAdjoint:
         for name, tableau in TABLEAUS.items():
             for steps in (16, 32):
                 exact = flow.gradients(tableau, steps, Backprop())
-                errors[name, steps] = relative_error(
-                    flow.gradients(tableau, steps, ContinuousAdjoint(flow.inputs)), exact
-                )
+                errors[name, steps] = relative_error(flow.gradients(tableau, steps, ContinuousAdjoint()), exact)
         for name, tableau in TABLEAUS.items():
             assert math.log2(errors[name, 16] / errors[name, 32]) > tableau.order - 0.4, name
         assert errors["euler", 16] > 10 * errors["rk2", 16] > 100 * errors["rk4", 16]
@@ -114,7 +113,7 @@ class TestContinuousAdjoint:
         # Only the end is asked for: with more times, torchdiffeq keeps those states and restarts from each.
         times, grid = torch.tensor([0.0, 1.0], dtype=torch.float64), {"step_size": 1 / 8}
         theirs = odeint_adjoint(flow, x0, times, method=method, options=grid, adjoint_options=grid)[-1]
-        ours = integrate(flow, x0, tableau, 8, ContinuousAdjoint(parameters))
+        ours = integrate(flow, x0, tableau, 8, ContinuousAdjoint(), uses=parameters)
         expected = torch.autograd.grad(theirs.square().sum(), [x0, *parameters])
         actual = torch.autograd.grad(ours.square().sum(), [x0, *parameters])
         for a, e in zip(actual, expected, strict=True):
@@ -123,17 +122,60 @@ class TestContinuousAdjoint:
     def test_a_trajectory_is_differentiated_at_every_time(self):
         """The sum of the gradients that each state alone would give."""
         flow = Reconstruction()
-        mode = ContinuousAdjoint(flow.inputs)
-        together = integrate(flow, flow.x0, RK4, 64, mode, trajectory=True)[[8, 32, 64]].abs().square().sum()
-        exact = integrate(flow, flow.x0, RK4, 64, Backprop(), trajectory=True)[[8, 32, 64]].abs().square().sum()
-        gradients = [torch.autograd.grad(loss, [flow.x0, *flow.inputs]) for loss in (together, exact)]
+        gradients = []
+        for mode in (ContinuousAdjoint(), Backprop()):
+            states = integrate(flow, flow.x0, RK4, 64, mode, uses=flow.inputs, trajectory=True)
+            gradients.append(torch.autograd.grad(states[[8, 32, 64]].abs().square().sum(), [flow.x0, *flow.inputs]))
         assert relative_error(*gradients) < 1e-4
 
-    def test_what_is_not_named_gets_no_gradient(self):
+
+NEED_NAMES = {"continuous adjoint": ContinuousAdjoint()}
+"""The gradients that must be told what f uses."""
+
+
+@pytest.mark.parametrize("mode", NEED_NAMES.values(), ids=NEED_NAMES)
+class TestWhatFUses:
+    def test_a_parameter_that_is_not_named_is_an_error(self, mode):
         flow = Reconstruction()
-        result = integrate(flow, flow.x0, HEUN, 2, ContinuousAdjoint(flow.net.parameters()))
-        gradients = torch.autograd.grad(result.abs().sum(), [flow.y, *flow.net.parameters()], allow_unused=True)
-        assert gradients[0] is None and all(g is not None for g in gradients[1:])
+        weight, *others = flow.inputs
+        with pytest.raises(UsageError, match=r"a tensor of shape \(8, 3, 3, 3\) that requires a gradient .* in `uses`"):
+            integrate(flow, flow.x0, HEUN, 2, mode, uses=others)
+        weight.requires_grad_(False)
+        integrate(flow, flow.x0, HEUN, 2, mode, uses=others)
+
+    def test_data_that_are_not_named_are_an_error(self, mode):
+        flow = Reconstruction()
+        with pytest.raises(UsageError, match=r"a tensor of shape \(1, 2, 8, 6\)"):
+            integrate(flow, flow.x0, HEUN, 2, mode, uses=[*flow.net.parameters(), flow.maps])
+
+    def test_what_was_computed_before_is_one_tensor(self, mode):
+        """y = 2 z outside f: the solve must be told of y, and z then gets its gradient through it."""
+        flow = Reconstruction()
+        z, others = flow.y, [*flow.net.parameters(), flow.maps]
+        flow.y = 2 * z
+        with pytest.raises(UsageError, match=r"an earlier computation \(MulBackward0\)"):
+            integrate(flow, flow.x0, RK4, 2, mode, uses=[*others, z])
+        gradients = []
+        for how in (mode, Backprop()):
+            flow.y = 2 * z
+            result = integrate(flow, flow.x0, RK4, 32, how, uses=[*others, flow.y])
+            gradients.append(torch.autograd.grad(result.abs().square().sum(), [z]))
+        assert relative_error(*gradients) < 1e-4
+
+    def test_the_start_needs_no_name(self, mode):
+        x0 = torch.ones(3, dtype=torch.float64, requires_grad=True)
+        integrate(lambda t, x: -x, x0, RK4, 16, mode).sum().backward()
+        torch.testing.assert_close(x0.grad, torch.full_like(x0, math.exp(-1)), atol=1e-5, rtol=0)
+
+    def test_without_gradients_nothing_is_asked(self, mode):
+        flow = Reconstruction()
+        with torch.no_grad():
+            assert torch.isfinite(integrate(flow, flow.x0, HEUN, 2, mode).abs()).all()
+
+    def test_asking_costs_no_evaluation_of_f(self, mode):
+        calls, a = [], torch.ones((), requires_grad=True)
+        integrate(lambda t, x: calls.append(t) or a * x, torch.ones(2), HEUN, 3, mode, uses=[a])
+        assert len(calls) == 3 * HEUN.stages
 
 
 class TestMemory:
@@ -160,6 +202,6 @@ class TestMemory:
 
     def test_continuous_adjoint_is_constant(self):
         flow = Reconstruction()
-        mode = ContinuousAdjoint(flow.inputs)
-        costs = [saved_bytes(lambda n=n: integrate(flow, flow.x0, RK4, n, mode)) for n in (4, 16)]
+        mode, uses = ContinuousAdjoint(), flow.inputs
+        costs = [saved_bytes(lambda n=n: integrate(flow, flow.x0, RK4, n, mode, uses=uses)) for n in (4, 16)]
         assert costs[0] == costs[1] < 0.05 * self.cost(Backprop(), 4)

@@ -5,12 +5,13 @@ from __future__ import annotations
 import pytest
 import torch
 from conftest import coil_maps, smooth_images
+from torchdiffeq import odeint
 
 from reconode import masks
 from reconode.baselines import D5C5, KIKINet, UNet
 from reconode.errors import UsageError
 from reconode.gradients import Checkpoint, ContinuousAdjoint, saved_bytes
-from reconode.models import FixedSolver, LearnedSolver
+from reconode.models import AdaptiveSolver, FixedSolver, LearnedSolver
 from reconode.networks import count_parameters, to_channels, to_complex
 from reconode.physics import HYBRID, MRIOperator, fft
 from reconode.solvers import EULER, HEUN, RK4, TABLEAUS, Backprop, step
@@ -20,7 +21,7 @@ BUILDERS = {
     "ft-rk2": lambda: FixedSolver(HEUN),
     "ft-rk4": lambda: FixedSolver(RK4),
     "fa": lambda: FixedSolver(HEUN, gradient=Checkpoint()),
-    "adjoint": lambda: FixedSolver(HEUN, gradient=ContinuousAdjoint),
+    "adjoint": lambda: FixedSolver(HEUN, gradient=ContinuousAdjoint()),
     "ft, end": lambda: FixedSolver(EULER, consistency="end"),
     "lt-euler": lambda: LearnedSolver(1),
     "lt-rk2": lambda: LearnedSolver(2),
@@ -135,10 +136,57 @@ class TestFixedSolver:
         expected = gradients(Backprop())
         for mode in (Checkpoint(), Checkpoint(each_step=True)):
             assert all(torch.equal(a, b) for a, b in zip(gradients(mode), expected, strict=True))
-        adjoint = gradients(ContinuousAdjoint)
+        adjoint = gradients(ContinuousAdjoint())
         assert all(not torch.equal(a, b) for a, b in zip(adjoint, expected, strict=True) if b.abs().max() > 0)
         error = sum(float((a - b).square().sum()) for a, b in zip(adjoint, expected, strict=True)) ** 0.5
         assert error < 0.1 * sum(float(b.square().sum()) for b in expected) ** 0.5
+
+    def test_a_class_is_not_a_gradient(self):
+        for wrong in (Checkpoint, ContinuousAdjoint, Backprop):
+            with pytest.raises(UsageError, match=rf"an object, not a class: write {wrong.__name__}\(\)"):
+                FixedSolver(gradient=wrong)
+
+    def test_data_and_sensitivities_get_gradients_by_the_continuous_adjoint_too(self):
+        def gradients(mode):
+            torch.manual_seed(0)
+            model = FixedSolver(RK4, steps=8, gradient=mode).double()
+            y, E, image = measured(coils=2, dtype=torch.complex128)
+            y.requires_grad_()
+            E.sensitivities.requires_grad_()
+            (model(y, E) - image).abs().square().sum().backward()
+            return [y.grad, E.sensitivities.grad]
+
+        for actual, expected in zip(gradients(ContinuousAdjoint()), gradients(Backprop()), strict=True):
+            assert (actual - expected).abs().square().sum() < 1e-6 * expected.abs().square().sum()
+
+
+class TestAdaptiveSolver:
+    def test_its_trajectory_is_dopri5s(self):
+        """At every time as torchdiffeq solves it, and at the last what ``forward`` makes consistent."""
+        torch.manual_seed(0)
+        model = AdaptiveSolver(1e-6).double()
+        y, E, _ = measured(dtype=torch.complex128)
+        flow = model.flow(y, E)
+        real = lambda t, x: torch.view_as_real(flow(t, torch.view_as_complex(x.contiguous())))  # noqa: E731
+        with torch.no_grad():
+            states = model.trajectory(y, E)
+            times = torch.linspace(0, 1, 6, dtype=torch.float64)
+            theirs = odeint(real, torch.view_as_real(E.H(y)), times, rtol=1e-6, atol=1e-6, method="dopri5")
+            torch.testing.assert_close(states, torch.view_as_complex(theirs), atol=1e-12, rtol=0)
+            assert torch.equal(E.enforce(states[-1], y), model(y, E))
+            euler = FixedSolver(f=model.f).trajectory(y, E)
+        assert states.shape == euler.shape and (states[-1] - euler[-1]).abs().max() > 1e-4
+
+    def test_its_trajectory_can_be_trained_on(self):
+        torch.manual_seed(0)
+        model = AdaptiveSolver(1e-6).double()
+        y, E, _ = measured(rows=16, columns=16, dtype=torch.complex128)
+        gradients = []
+        for states in (model.trajectory(y, E), FixedSolver(RK4, 20, f=model.f).trajectory(y, E)[::4]):
+            model.zero_grad()
+            states.abs().square().sum().backward()
+            gradients.append(torch.cat([p.grad.flatten() for p in model.parameters()]))
+        assert (gradients[0] - gradients[1]).norm() < 1e-2 * gradients[1].norm()
 
 
 class TestLearnedSolver:

@@ -10,7 +10,7 @@ import torch
 from torchdiffeq import odeint
 
 from reconode.errors import UsageError
-from reconode.solvers import EULER, HEUN, MIDPOINT, RK4, RK38, TABLEAUS, integrate, step
+from reconode.solvers import EULER, HEUN, MIDPOINT, RK4, RK38, TABLEAUS, Backprop, integrate, step
 
 IN_TORCHDIFFEQ = {"euler": EULER, "midpoint": MIDPOINT, "heun2": HEUN, "rk4": RK38}
 every_tableau = pytest.mark.parametrize("tableau", TABLEAUS.values(), ids=TABLEAUS)
@@ -118,3 +118,19 @@ def test_shapes_and_dtypes_pass_through(tableau, dtype):
 def test_no_steps_is_an_error():
     with pytest.raises(UsageError, match="at least one step, not 0"):
         integrate(growth, torch.ones(1), EULER, 0)
+
+
+def test_a_class_is_not_a_gradient():
+    with pytest.raises(UsageError, match=r"an object, not a class: write Backprop\(\)"):
+        integrate(growth, torch.ones(1), EULER, 1, Backprop)
+    with pytest.raises(UsageError, match="such as Backprop"):
+        integrate(growth, torch.ones(1), EULER, 1, "backprop")
+
+
+@every_tableau
+def test_a_list_of_tensors_moves_as_one_state(tableau):
+    """The same values to the last bit, alone and together with a complex one that follows it."""
+    x, z = torch.tensor([0.2, 3.0]), torch.tensor([[1j]], dtype=torch.complex64)
+    alone = step(logistic, 0.0, x, 0.25, tableau)
+    together = step(lambda t, state: [logistic(t, state[0]), state[1] * state[0].sum()], 0.0, [x, z], 0.25, tableau)
+    assert torch.equal(together[0], alone) and together[1].dtype == z.dtype and not torch.equal(together[1], z)

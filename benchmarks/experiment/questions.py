@@ -59,7 +59,7 @@ def gradients() -> dict[str, Any]:
     for name, tableau in TABLEAUS.items():
         for steps in (2, 5, 10, 20):
             exact = gradient(tableau, steps, Backprop())
-            for how in (Checkpoint(), ContinuousAdjoint):
+            for how in (Checkpoint(), ContinuousAdjoint()):
                 other = gradient(tableau, steps, how)
                 rows.append(
                     {
