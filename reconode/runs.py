@@ -28,9 +28,10 @@ HOW_NOT_WHAT = ("workers", "validation", "validate_every", "compile", "checkpoin
 class Settings:
     """Everything that decides what a training does; written into each checkpoint.
 
-    The paper fixes the loss, the optimiser, the width and N; the rest is ours. Learning rate and clipping were found
-    in a prototype (FACTS.md, section 6). `rows` trains on slabs of so many rows of each slice
-    (:func:`reconode.data.slices.slab`); `keep` is a folder where simulated slices stay for the next training.
+    The paper fixes the loss, the optimiser, the width and N; the rest is ours. `model` is the name that the files
+    carry; `init` says where its first weights came from, None that they were drawn from the seed. `rows` trains on
+    slabs of so many rows of each slice (:func:`reconode.data.slices.slab`); `keep` is a folder where simulated slices
+    stay for the next training.
     """
 
     model: str
@@ -54,6 +55,7 @@ class Settings:
     validate_every: int = 500
     validation: int = 16
     keep: str | None = None
+    init: str | None = None
 
 
 @dataclass

@@ -10,7 +10,6 @@ import math
 import random
 import time
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 
 import torch
@@ -18,7 +17,7 @@ from accelerate import Accelerator
 from accelerate.state import AcceleratorState
 from torch import Tensor, nn
 
-from reconode import metrics, zoo
+from reconode import metrics
 from reconode.data.slices import Batch, slab
 from reconode.data.sources import SIMULATED, Folder, Simulated, Source, check_share
 from reconode.errors import ReconodeError, UsageError
@@ -33,6 +32,7 @@ class TrainingError(ReconodeError):
 
 
 def train(
+    model: nn.Module,
     settings: Settings,
     folder: str | Path,
     *,
@@ -44,7 +44,10 @@ def train(
     """Train a network until its steps are done or the budget is spent; either way its folder holds whole files.
 
     Args:
-        settings: what to do.
+        model: any network with ``model(y, E)``: masked data y ``(batch, coils, rows, columns)``, complex64, and the
+            operator E that measured them in, the complex image ``(batch, rows, columns)`` out. It is trained in place,
+            from the weights that it has, and ends with the last ones; the folder has the best.
+        settings: what to do; `settings.model` is only the name that the files carry.
         folder: where checkpoints and metrics go.
         budget: seconds; a training that stops here goes on with `resume`.
         resume: go on from the folder's last checkpoint, to the very weights that an undisturbed run would have had.
@@ -53,15 +56,15 @@ def train(
             relative is the loss over the zero-filled images' loss; at each validation with {"psnr", "ssim", "nmse"}.
 
     Raises:
-        UsageError: for settings that cannot work.
+        UsageError: for a model or settings that cannot work.
         DataError: for data or a checkpoint that cannot be used.
         TrainingError: when the loss stops being a number, or memory runs out; the last checkpoint stays.
     """
     started = time.monotonic()
     AcceleratorState._reset_state()  # or a notebook's second training could not have another precision
     accelerator = Accelerator(mixed_precision=settings.precision, cpu=device == "cpu")
-    torch.manual_seed(settings.seed)
-    model = build(settings).to(accelerator.device)
+    torch.manual_seed(settings.seed)  # whatever was drawn before, for the model's first weights say
+    model = prepared(model, settings).to(accelerator.device)
     if settings.channels_last:
         model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     # After the move: a resumed optimiser's state goes where the parameters are.
@@ -131,16 +134,15 @@ def place(settings: Settings, step: int, height: int) -> int:
     return random.Random(f"{settings.seed} {step}").randint(0, max(0, height - settings.rows))
 
 
-def build(settings: Settings) -> nn.Module:
-    """The network that the settings name."""
-    model = zoo.find(settings.model).build()
-    if not isinstance(model, nn.Module):
-        raise UsageError(f"{settings.model} is a classical method: there is nothing to train")
+def prepared(model: nn.Module, settings: Settings) -> nn.Module:
+    """The network, set to train as the settings say."""
+    if not isinstance(model, nn.Module) or not any(p.requires_grad for p in model.parameters()):
+        raise UsageError(f"{settings.model} has no weights that want gradients: there is nothing to train")
     if settings.checkpointing:
         if not hasattr(model, "checkpointing"):
             raise UsageError(f"{settings.model} has no checkpointing: it is for the learned solvers (lt-…)")
         model.checkpointing = True  # type: ignore[assignment]
-    return model
+    return model.train()
 
 
 def source(settings: Settings, accelerator: Accelerator) -> Source:
@@ -179,9 +181,9 @@ def validate(model: nn.Module, data: Source, accelerator: Accelerator) -> dict[s
     return {key: sum(getattr(s, key) for s in per_volume) / len(per_volume) for key in ("psnr", "ssim", "nmse")}
 
 
-def describe(settings: Settings) -> str:
+def describe(model: nn.Module, settings: Settings) -> str:
     """One line on what will be trained."""
-    count = count_parameters(build(replace(settings, checkpointing=False)))
+    count = count_parameters(model)
     made = f"simulated {settings.mix}, {settings.size[0]} x {settings.size[1]}"
     data = made if settings.data == SIMULATED else settings.data
     job = f"{settings.steps} steps of {settings.batch_size}"

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
+import torch
 from torch import Tensor, nn
 
 from reconode import baselines, classical
@@ -161,6 +162,19 @@ def find(name: str) -> Entry:
         hint = f"did you mean {' or '.join(near)}?" if near else f"the models are {', '.join(MODELS)}"
         raise UsageError(f"unknown model {name!r}: {hint}")
     return MODELS[name]
+
+
+def untrained(name: str, seed: int = 0) -> nn.Module:
+    """A network by name, with first weights that the seed decides; for :func:`reconode.train.train`.
+
+    Raises:
+        UsageError: for an unknown name, or a classical method.
+    """
+    torch.manual_seed(seed)
+    model = find(name).build()
+    if not isinstance(model, nn.Module):
+        raise UsageError(f"{name} is a classical method: there is nothing to train")
+    return model
 
 
 def load(name: str, acceleration: float = 4, *, file: str | Path | None = None) -> Model:

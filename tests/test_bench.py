@@ -115,11 +115,11 @@ def test_a_diverged_training_starts_again_slower_and_is_a_result_at_last(plan, m
     real = queue.train
 
     def diverge_above(slowest):
-        def train(settings, folder, **kwargs):
+        def train(model, settings, folder, **kwargs):
             rates.append(settings.learning_rate)
             if settings.learning_rate > slowest:
                 raise TrainingError("step 5: the loss is nan, its gradient inf; the state before it is in /somewhere")
-            return real(settings, folder, **kwargs)
+            return real(model, settings, folder, **kwargs)
 
         return train
 
@@ -148,7 +148,7 @@ def test_every_row_sees_as_many_rows(plan):
     [([20, 21, 22], 8e-3), ([20, 21.95, 22], 4e-3), ([21.91, 21.95, 22], 2e-3), ([22, 21, 20], 2e-3)],
 )
 def test_ties_go_to_the_lower_rate(plan, monkeypatch, psnr, rate):
-    def train(settings, folder, **kwargs):
+    def train(model, settings, folder, **kwargs):
         found = dict(zip(plans.RATES, psnr, strict=True))[settings.learning_rate]
         return type("Progress", (), {"step": settings.steps, "best": found})
 
@@ -257,6 +257,55 @@ def test_a_variant_may_have_a_rate_of_its_own(plan, monkeypatch, tmp_path):
     assert read(plan, Job("lt-euler", variant="slow"))["training"]["settings"]["learning_rate"] == 2e-3
     assert plan.settings(Job("lt-euler")).learning_rate == 4e-3, "the search's"
     assert replace(plan, rate=8e-3).settings(Job("lt-euler")).learning_rate == 8e-3
+
+
+def test_a_variant_may_start_from_the_weights_of_another(plan, monkeypatch, tmp_path):
+    """Seed by seed, from 4x to 8x; with a rate of 0 the weights are still those that it started from."""
+    monkeypatch.setitem(sys.modules["reconode.experiment.benchmark"].SIZES, "small", TINY)
+    given = ["lt-euler", "--size", "small", "--device", "cpu", "--rows", "32", "--seed", "0", "--seed", "1"]
+    given += ["--out", str(tmp_path / "runs"), "--results", str(plan.results), "--acceleration", "8"]
+    given += ["--from-variant", "long", "--steps", "1", "--learning-rate", "0"]
+    runner = CliRunner()
+    refused = runner.invoke(app, ["experiment", "run", *given])
+    assert refused.exit_code == 1
+    assert "give the runs a --variant" in refused.stderr
+    monkeypatch.setattr(weights, "SHIPPED", tmp_path / "trained")
+    early = runner.invoke(app, ["experiment", "run", *given, "--variant", "fine"])
+    assert early.exit_code == 1
+    assert "lt-euler_8x_seed0_fine starts from lt-euler_4x_seed0_long, which is not trained" in early.stderr
+    here = replace(plan, out=tmp_path / "runs" / "small")
+    for seed in (0, 1):
+        queue.run(here, Job("lt-euler", 4, seed, "long"))
+    done = runner.invoke(app, ["experiment", "run", *given, "--variant", "fine"])
+    assert done.exit_code == 0, done.output
+    best = []
+    for seed in (0, 1):
+        fine, long = Job("lt-euler", 8, seed, "fine"), Job("lt-euler", 4, seed, "long")
+        assert read(here, fine)["training"]["settings"]["init"] == long.name
+        ours, theirs = (weights.read(here.folder(job) / "best.safetensors")[0] for job in (fine, long))
+        assert all(torch.equal(ours[key], theirs[key]) for key in theirs)
+        best.append(ours)
+    assert any(not torch.equal(best[0][key], best[1][key]) for key in best[0]), "each seed has its own"
+    assert read(here, Job("lt-euler", 4, 0, "long"))["training"]["settings"]["init"] is None
+
+
+def test_an_interrupted_fine_tuning_goes_on(plan):
+    queue.run(plan, Job("lt-euler", variant="long"))
+    fine = replace(plan, start="long", rate=2e-3)
+
+    def stop(step, values):
+        if step == 2 and "psnr" in values:
+            raise KeyboardInterrupt
+
+    for variant in ("whole", "broken"):
+        if variant == "broken":
+            with pytest.raises(KeyboardInterrupt):
+                queue.run(fine, Job("lt-euler", 8, variant=variant), watch=stop)
+        assert queue.run(fine, Job("lt-euler", 8, variant=variant))
+    assert (
+        read(fine, Job("lt-euler", 8, variant="whole"))["volumes"]
+        == read(fine, Job("lt-euler", 8, variant="broken"))["volumes"]
+    )
 
 
 def test_operations_are_those_of_the_convolutions(plan):

@@ -7,6 +7,7 @@ from dataclasses import replace
 import pytest
 import torch
 
+from reconode import zoo
 from reconode.data.slices import Batch, slab
 from reconode.data.sources import Simulated
 from reconode.errors import DataError, UsageError
@@ -72,5 +73,5 @@ def test_kept_slices_are_the_slices(tmp_path, monkeypatch):
 def test_training_on_slabs(tmp_path, capsys):
     settings = Settings("lt-euler", steps=2, batch_size=1, size=(64, 64), rows=16, validate_every=2, validation=1)
     seen = []
-    train(settings, tmp_path, device="cpu", watch=lambda step, values: seen.append(values))
+    train(zoo.untrained("lt-euler"), settings, tmp_path, device="cpu", watch=lambda step, values: seen.append(values))
     assert {"loss", "psnr"} <= set().union(*seen)

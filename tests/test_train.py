@@ -11,6 +11,7 @@ import subprocess
 import sys
 import time
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 import torch
@@ -20,12 +21,13 @@ from reconode import train as training
 from reconode import zoo
 from reconode.cli.__main__ import app
 from reconode.cli.console import parse_budget
-from reconode.data.slices import collate
+from reconode.data.slices import collate, slab
 from reconode.data.sources import Folder, Simulated, check_share, split
 from reconode.errors import DataError, UsageError
+from reconode.optimizers import LookaheadRAdam
 from reconode.runs import Settings
 from reconode.storage import weights
-from reconode.train import TrainingError, train
+from reconode.train import TrainingError
 
 SMALL = Settings(
     "lt-euler",
@@ -39,6 +41,11 @@ SMALL = Settings(
     warmup=0,
 )
 ONE_THREAD = {**os.environ, "OMP_NUM_THREADS": "1"}
+
+
+def train(settings, folder, **options):
+    """The zoo's network of the settings' name, from the settings' seed."""
+    return training.train(zoo.untrained(settings.model, settings.seed), settings, folder, **options)
 
 
 def lines(folder):
@@ -112,6 +119,59 @@ def test_loss_falls_on_one_batch(tmp_path, monkeypatch):
     train(replace(SMALL, steps=60, learning_rate=1e-2, validate_every=60, validation=1), tmp_path, device="cpu")
     losses = [e["loss"] for e in lines(tmp_path) if "loss" in e]
     assert losses[-1] < 0.75 * losses[0]
+
+
+def test_the_weights_are_those_of_the_loop_by_hand(tmp_path):
+    """The same seed, slices, slabs, loss, clipping and rates, in ten lines: the same bits."""
+    settings = replace(SMALL, steps=4, batch_size=1, rows=32, mix="broad")
+    train(settings, tmp_path, device="cpu")
+    torch.manual_seed(0)
+    model = zoo.find("lt-euler").build().to(memory_format=torch.channels_last)
+    optimizer = LookaheadRAdam(model.parameters())
+    for step, batch in zip(range(4), Simulated(4, "random", 1, 0, (64, 64)).batches(0), strict=False):
+        batch = slab(batch, 32, training.place(settings, step, 64))
+        optimizer.param_groups[0]["lr"] = 4e-3 * 0.5 * (1 + math.cos(math.pi * step / 4))
+        training.loss(model(batch.y, batch.E), batch).backward()
+        torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+        optimizer.step()
+        optimizer.zero_grad()
+    trained = final(tmp_path)
+    assert all(torch.equal(trained[f"model.{key}"], value) for key, value in model.state_dict().items())
+
+
+class TestOwnModel:
+    def test_the_readme_trains_one(self, tmp_path, monkeypatch):
+        section = (Path(__file__).parents[1] / "README.md").read_text().split("## Train\n")[1].split("\n## ")[0]
+        snippet = section.split("```python\n")[1].split("```")[0]
+        monkeypatch.chdir(tmp_path)
+        space = {"__name__": "snippet"}
+        exec(snippet, space)
+        folder = tmp_path / "runs" / "mine"
+        assert space["progress"].step == 20 and [e["step"] for e in lines(folder) if "psnr" in e] == [20]
+        model = space["Mine"]()
+        about = weights.load(model, "mine", folder / "best.safetensors")
+        assert about["model"] == "mine" and about["settings"]["steps"] == 20
+
+    def test_it_starts_from_the_weights_it_has(self, tmp_path):
+        model = zoo.untrained("lt-euler", 3)
+        first = {key: value.clone() for key, value in model.state_dict().items()}
+        training.train(model, replace(SMALL, steps=1, learning_rate=0.0), tmp_path, device="cpu")
+        assert all(torch.equal(final(tmp_path)[f"model.{key}"], value) for key, value in first.items())
+
+    @pytest.mark.parametrize("model", [zoo.find("tv").build(), torch.nn.ReLU()])
+    def test_without_weights_there_is_nothing_to_train(self, tmp_path, model):
+        with pytest.raises(UsageError, match="mine has no weights that want gradients"):
+            training.train(model, replace(SMALL, model="mine"), tmp_path, device="cpu")
+
+    def test_the_command_starts_from_a_file(self, tmp_path):
+        train(SMALL, tmp_path / "first", device="cpu")
+        best = str(tmp_path / "first" / "best.safetensors")
+        arguments = ["lt-euler", "--init", best, "--steps", "1", "--learning-rate", "0", "--size", "64", "64"]
+        arguments += ["--validation", "1", "--device", "cpu", "--out", str(tmp_path / "next")]
+        result = CliRunner().invoke(app, ["train", *arguments])
+        assert result.exit_code == 0, result.output
+        first, now = weights.read(best)[0], final(tmp_path / "next")
+        assert all(torch.equal(now[f"model.{key}"], value) for key, value in first.items())
 
 
 class InterruptedTrainingError(Exception):
@@ -313,11 +373,12 @@ class TestSources:
 WORKER = """
 import sys, torch
 from dataclasses import replace
+from reconode import zoo
 from reconode.runs import Settings
 from reconode.train import train
 torch.set_num_threads(1)
 settings = Settings("lt-euler", steps=4, batch_size=4, size=(64, 64), mix="knees", validate_every=2, validation=1)
-train(settings, sys.argv[1], device="cpu")
+train(zoo.untrained("lt-euler"), settings, sys.argv[1], device="cpu")
 """
 
 

@@ -20,7 +20,6 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from reconode import zoo
 from reconode.experiment import benchmark
 from reconode.experiment.plan import Job, Plan
 from reconode.networks import CHANNELS, count_parameters, to_channels, to_complex
@@ -130,16 +129,16 @@ def main() -> None:
 
 def candidate(plan: Plan, name: str, idea: dict[str, Any]) -> dict[str, Any]:
     """A candidate's parameters, validation score and time."""
+    torch.manual_seed(0)
     model = Candidate(**idea)
     key = "search-" + "".join(c if c.isalnum() else "-" for c in name)
-    zoo.MODELS[key] = zoo.Entry(name, lambda: Candidate(**idea), name, "search")
     count = count_parameters(model)
     if count > LIMIT:
         raise SystemExit(f"{name}: {count} parameters, over {LIMIT}")
     settings = replace(plan.with_rate(Job(key), RATE), validate_every=plan.steps)
     folder = plan.out / "search" / key
     start = time.perf_counter()
-    progress = train(settings, folder, resume=(folder / LAST).exists(), device="cpu")
+    progress = train(model, settings, folder, resume=(folder / LAST).exists(), device="cpu")
     print(f"{name}: {count} parameters, {progress.best:.3f} dB, {time.perf_counter() - start:.0f} s", flush=True)
     return {"parameters": count, "psnr": progress.best, "seconds": progress.seconds, "arguments": repr(idea)}
 

@@ -85,7 +85,7 @@ def copies() -> dict[str, Any]:
     ended = []
     for name in ("ft-euler", "fa-euler"):
         with tempfile.TemporaryDirectory() as folder:
-            progress = train(plan.with_rate(Job(name), 4e-3), folder, device="cpu")
+            progress = train(zoo.untrained(name), plan.with_rate(Job(name), 4e-3), folder, device="cpu")
             tensors, _ = weights.read(Path(folder) / LAST)
             ended.append((progress.best, {k: v for k, v in tensors.items() if k.startswith("model.")}))
     (psnr_ft, ft), (psnr_fa, fa) = ended

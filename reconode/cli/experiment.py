@@ -185,6 +185,13 @@ def run(
     learning_rate: Annotated[
         float | None, typer.Option(help="With --variant: in place of the search's.", show_default="the search's")
     ] = None,
+    from_variant: Annotated[
+        str | None,
+        typer.Option(
+            help="With --variant: start from this variant's 4x weights, seed by seed; '' is the table's.",
+            show_default="random weights",
+        ),
+    ] = None,
     dry: Annotated[bool, typer.Option("--list", help="Only say what is done and what is not.")] = False,
 ) -> None:
     """Work off the jobs that have no results file yet; what is not finished in time goes on the next time."""
@@ -200,7 +207,9 @@ def run(
         raise UsageError("which models? name some, or give --table1 or --ablations")
     if learning_rate is not None and not variant:
         raise UsageError("--learning-rate: a table's rows have the rates of the search; give the runs a --variant")
-    plan = replace(plan, rate=learning_rate)
+    if from_variant is not None and not variant:
+        raise UsageError("--from-variant: a table's rows start from random weights; give the runs a --variant")
+    plan = replace(plan, rate=learning_rate, start=from_variant)
     jobs = table_rows.jobs(names, acceleration or [4.0], seed or [0], variant)
     until = time.monotonic() + parse_budget(budget)
     failed = []

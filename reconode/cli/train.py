@@ -45,6 +45,9 @@ def train(
     learning_rate: Annotated[float, typer.Option(min=0, help="At the start; falls to zero along a cosine.")] = 4e-3,
     clip: Annotated[float, typer.Option(min=0, help="Longest gradient.")] = 1.0,
     seed: Annotated[int, typer.Option(min=0, help="Of weights, data and masks.")] = 0,
+    init: Annotated[
+        Path | None, typer.Option(help="Weights to start from.", show_default="random ones, by the seed")
+    ] = None,
     size: Annotated[
         tuple[int, int] | None,
         typer.Option(help="Rows and columns of simulated slices.", show_default="320 368; 96 112 on a CPU"),
@@ -66,7 +69,9 @@ def train(
     import torch
 
     from reconode import train as training
+    from reconode import zoo
     from reconode.runs import Settings
+    from reconode.storage import weights
 
     seconds = parse_budget(budget)
     if device is not None:
@@ -93,11 +98,15 @@ def train(
         workers=workers,
         validate_every=validate_every,
         validation=validation,
+        init=None if init is None else init.name,
     )
     folder = out or Path("runs") / f"{model}_{acceleration:g}x"
-    notes.print(training.describe(settings))
+    network = zoo.untrained(model, seed)
+    if init is not None:
+        weights.load(network, model, init)
+    notes.print(training.describe(network, settings))
     with training_bar(steps) as watch:
-        progress = training.train(settings, folder, budget=seconds, resume=resume, device=device, watch=watch)
+        progress = training.train(network, settings, folder, budget=seconds, resume=resume, device=device, watch=watch)
     if json_output:
         print_json({"folder": str(folder), **vars(progress), "done": progress.step >= steps})
     elif progress.step < steps:

@@ -10,11 +10,12 @@ import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.flop_counter import flop_registry
 
+from reconode import zoo
 from reconode.data.slices import slab
 from reconode.data.sources import Simulated
 from reconode.experiment.plan import Job, Plan
 from reconode.optimizers import LookaheadRAdam
-from reconode.train import build, loss
+from reconode.train import loss
 
 COUNTED = (96, 112)
 """Size on which :func:`operations` counts."""
@@ -23,7 +24,7 @@ COUNTED = (96, 112)
 def seconds(plan: Plan, job: Job, repeats: int = 3) -> float:
     """Seconds a training step of a job takes here: forward, backward, optimizer; the fastest of a few."""
     settings = plan.with_rate(job, 1e-3)
-    model = build(settings).to(plan.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+    model = zoo.untrained(job.model).to(plan.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
     optimizer = LookaheadRAdam(model.parameters())
     made = Simulated(settings.acceleration, settings.mask, settings.batch_size, 0, settings.size, settings.mix)
     batch = next(made.batches(0)).to(plan.device)
@@ -49,7 +50,7 @@ def operations(plan: Plan, job: Job) -> float:
     nearly all. An adaptive solver's depend on the image; an untrained network needs few evaluations.
     """
     settings = plan.with_rate(job, 1e-3)
-    model = build(settings)
+    model = zoo.untrained(job.model)
     batch = next(Simulated(settings.acceleration, settings.mask, 1, 0, COUNTED, settings.mix).batches(0))
     with _Counter() as counter:
         loss(model(batch.y, batch.E), batch).backward()

@@ -69,6 +69,8 @@ class Plan:
         precision: of the convolutions, as Accelerate names it.
         device: "cpu", "cuda", ...
         rate: learning rate; None takes what the search found.
+        start: variant of the 4x trainings whose weights each of these trainings starts from, seed by seed; "" are the
+            table's own, None starts from random weights.
     """
 
     benchmark: Benchmark
@@ -81,6 +83,7 @@ class Plan:
     precision: str = "no"
     device: str = "cpu"
     rate: float | None = None
+    start: str | None = None
 
     @property
     def name(self) -> str:
@@ -94,6 +97,10 @@ class Plan:
     def result(self, job: Job) -> Path:
         """A job's results file."""
         return self.results / self.name / f"{job.name}.json"
+
+    def origin(self, job: Job) -> Job | None:
+        """The training whose weights a job starts from."""
+        return None if self.start is None else Job(job.model, 4, job.seed, self.start)
 
     def settings(self, job: Job) -> Settings:
         """Of a job's training."""
@@ -126,6 +133,7 @@ class Plan:
             validation=self.benchmark.validation,
             validate_every=max(1, steps // 8),
             keep=str(self.out / "slices") if self.device == "cpu" and self.data == SIMULATED else None,
+            init=None if (origin := self.origin(job)) is None else origin.name,
         )
 
     @property

@@ -14,10 +14,13 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
+from torch import nn
+
 from reconode import zoo
+from reconode.errors import UsageError
 from reconode.experiment import record
 from reconode.experiment.plan import DIVERGED, RATES, RATES_FILE, REPRESENTATIVES, TIE, Job, Plan
-from reconode.runs import BEST, LAST, LOG
+from reconode.runs import BEST, LAST, LOG, Settings
 from reconode.storage import weights
 from reconode.storage.whole import write_whole
 from reconode.train import TrainingError, train
@@ -52,7 +55,10 @@ def run(
             settings, resume = plan.settings(job), (folder / LAST).exists()
             failed, left = None, until - time.monotonic()
             try:
-                progress = train(settings, folder, budget=left, resume=resume, device=plan.processor, watch=watch)
+                model = first_weights(plan, job, settings, resume)
+                progress = train(
+                    model, settings, folder, budget=left, resume=resume, device=plan.processor, watch=watch
+                )
                 if progress.step < settings.steps:
                     return False
             except TrainingError as error:
@@ -65,9 +71,27 @@ def run(
                     continue
                 if not (folder / BEST).exists():
                     raise
-            model = zoo.load(job.model, job.acceleration, file=folder / BEST)
-            record.write_result(plan, job, model, record.training(plan, job, failed))
+            best = zoo.load(job.model, job.acceleration, file=folder / BEST)
+            record.write_result(plan, job, best, record.training(plan, job, failed))
             return True
+
+
+def first_weights(plan: Plan, job: Job, settings: Settings, resume: bool) -> nn.Module:
+    """The network that a job trains: its weights drawn from the seed, or those of the training that it starts from.
+
+    Raises:
+        UsageError: when that training is not there.
+    """
+    model, origin = zoo.untrained(job.model, settings.seed), plan.origin(job)
+    if origin is None or resume:
+        return model
+    file = plan.folder(origin) / BEST
+    if not file.exists() and origin.seed == 0:
+        file = zoo.shipped(f"{origin.model}_{origin.variant}".rstrip("_"), origin.acceleration) or file
+    if not file.exists() or ((file.parent / LAST).exists() and not plan.result(origin).exists()):
+        raise UsageError(f"{job.name} starts from {origin.name}, which is not trained: {file} isn't there or not done")
+    weights.load(model, job.model, file)
+    return model
 
 
 def search(plan: Plan, budget: float = math.inf) -> bool:
@@ -86,7 +110,8 @@ def search(plan: Plan, budget: float = math.inf) -> bool:
                 resume = (folder / LAST).exists()
                 left = until - time.monotonic()
                 try:
-                    progress = train(settings, folder, budget=left, resume=resume, device=plan.processor)
+                    network = zoo.untrained(model, settings.seed)
+                    progress = train(network, settings, folder, budget=left, resume=resume, device=plan.processor)
                 except TrainingError:  # diverged: tried, and out
                     found.setdefault(name, {})[f"{rate:g}"] = None
                     continue
