@@ -50,7 +50,7 @@ class Solution:
 
 @dataclass(frozen=True)
 class ZeroFilled:
-    """What was not measured is zero: x = Eᴴ y, the start of every other method (Eq. 6)."""
+    """What was not measured is zero: x = Eᴴ y, the start x(0) of every flow."""
 
     def __call__(self, y: Tensor, E: MRIOperator) -> Tensor:
         return E.H(y)

@@ -34,7 +34,7 @@ STEPS = 5
 
 
 class FixedSolver(nn.Module):
-    """ReconODE-FT and -FA: dx/dt = f(x, t, y; θ) (Eq. 5) from the zero-filled image (Eq. 6), then data consistency.
+    """ReconODE-FT and -FA: dx/dt = f(x(t), t, y, θ) solved to t = 1 (Eq. 4–6), then data consistency.
 
     Args:
         tableau: the method (Eq. 7–10).

@@ -98,7 +98,7 @@ def beyond(half: Tensor) -> Tensor:
         (lambda half: torch.where(beyond(half), -partner(half).conj(), half), "frequency"),
         (lambda half: physics.ifft(half, HYBRID).real[:, 1:], "shape"),
         (lambda half: torch.full_like(half, float("nan")), "NaN"),
-        (lambda half: ..., "returns nothing"),
+        (lambda half: None, "returns nothing"),
     ],
 )
 def test_what_is_not_the_other_half_is_seen(fill: Callable[[Tensor], Any], hint: str) -> None:

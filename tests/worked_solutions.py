@@ -14,7 +14,7 @@ PYTHON = re.compile(r"```python\n(.*?)```", re.DOTALL)
 
 
 def verdict(chapter: int, exercise: str) -> Any:
-    """What ``check.<exercise>`` says of the worked solution that stands before its cell.
+    """What ``check.<exercise>`` says of the worked solution that stands, folded, below its cell.
 
     The solution's code, after the chapter's imports, and the last line of the exercise's cell: nothing else of the
     notebook, so that a solution that leans on something else fails.
@@ -23,8 +23,8 @@ def verdict(chapter: int, exercise: str) -> Any:
     cells = nbformat.read(path, as_version=4).cells
     call = f"check.{exercise}("
     (here,) = (n for n, cell in enumerate(cells) if cell.cell_type == "code" and call in cell.source)
-    solution = SOLUTION.search(cells[here - 1].source)
-    assert solution, f"no worked solution in the cell before {call}"
+    solution = SOLUTION.search(cells[here + 1].source)
+    assert solution, f"no worked solution in the cell after {call}"
     code = "\n".join(PYTHON.findall(solution[1]))
     assert code, f"no code in the worked solution of {exercise}"
     names: dict[str, Any] = {}
@@ -42,6 +42,6 @@ def stored_output(chapter: int, exercise: str) -> str:
 
 
 def _imports(cells: list[Any]) -> str:
-    """The import lines of the chapter's second code cell."""
-    source = [cell.source for cell in cells if cell.cell_type == "code"][1]
+    """The import lines of the chapter's setup cell."""
+    source = next(cell.source for cell in cells if cell.cell_type == "code")
     return "\n".join(line for line in source.splitlines() if re.match(r"(import|from) ", line))

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from reconode.networks import LAYERS, Dynamics, TimeConv2d, count_parameters
 from reconode.physics import MRIOperator
-from reconode.teach.check.verdict import NotYet, check, function, number, returned
+from reconode.teach.check.verdict import NotYet, check, function, number, returned, touched
 
 __all__ = ["ex4_1", "ex4_2", "ex4_3", "ex4_4"]
 
@@ -23,7 +23,8 @@ def ex4_1(answer: Any) -> str:
     count = function(answer)
     for channels in (32, 8, 74):
         said, want = count(channels), count_parameters(Dynamics(channels=channels))
-        if said is None or said is Ellipsis:
+        touched(said)
+        if said is None:
             raise NotYet("your function returns nothing yet.")
         got = number(said)
         if got == want:

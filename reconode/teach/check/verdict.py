@@ -30,19 +30,29 @@ class Verdict:
         return f"{'Right' if self.right else 'Not yet'}: {self.text}"
 
 
+class Untouched(ReconodeError):  # noqa: N818 (it never leaves this module)
+    """The dots are still there."""
+
+
 class NotYet(ReconodeError):  # noqa: N818 (the first words of what it says)
     """The answer is wrong; the message tells the reader what to look at next."""
 
 
-def check(judge: Callable[[Any], str]) -> Callable[[Any], Verdict]:
-    """Make a check of a function that returns praise or raises :class:`NotYet`; other errors are "Not yet" too."""
+def check(judge: Callable[[Any], str]) -> Callable[[Any], Verdict | None]:
+    """Make a check of a function that returns praise or raises :class:`NotYet`; other errors are "Not yet" too.
+
+    Where the dots are still there the check is silent: a page that nobody has filled in yet shows no verdicts.
+    """
 
     @functools.wraps(judge)
-    def verdict(answer: Any) -> Verdict:
-        if answer is None or answer is Ellipsis:
+    def verdict(answer: Any) -> Verdict | None:
+        if answer is None:
             return Verdict(False, "there is no answer yet; replace the dots with yours.")
         try:
+            touched(answer)
             return Verdict(True, judge(answer))
+        except Untouched:
+            return None
         except NotYet as wrong:
             return Verdict(False, str(wrong))
         except Exception as error:  # the reader's own function may do anything
@@ -52,8 +62,15 @@ def check(judge: Callable[[Any], str]) -> Callable[[Any], Verdict]:
     return verdict
 
 
+def touched(answer: Any) -> None:
+    """Nothing for an answer; ends the check in silence where there is none yet."""
+    if answer is Ellipsis:
+        raise Untouched("there is no answer yet")
+
+
 def number(answer: Any) -> float:
     """The answer as a finite real number; one-element tensors and arrays count."""
+    touched(answer)
     try:
         if isinstance(answer, str | bytes):
             raise TypeError
@@ -67,6 +84,7 @@ def number(answer: Any) -> float:
 
 def tensor(answer: Any, shape: tuple[int, ...]) -> Tensor:
     """The answer as a tensor of that shape, without NaN or Inf."""
+    touched(answer)
     try:
         value = torch.as_tensor(answer)
     except (TypeError, ValueError, RuntimeError) as error:
@@ -87,7 +105,7 @@ def function(answer: Any) -> Callable[..., Any]:
 
 def returned(result: Any, shape: tuple[int, ...]) -> Tensor:
     """What the reader's function returned, as a tensor of that shape."""
-    if result is None or result is Ellipsis:
+    if result is None:
         raise NotYet("your function returns nothing yet.")
     return tensor(result, shape)
 

@@ -8,7 +8,7 @@ The scanner measures a, which gives y = 1, and never b. Eq. 2 with an R that say
 
 .. math:: J(a, b) = \tfrac12 (a - y)^2 + λ R, \qquad R = \tfrac12 (a - b)^2 = q^2 ,
 
-and the flow of Eq. 4 is linear, with the exact solution by the eigenvectors of the Hessian H:
+and the gradient flow is linear, with the exact solution by the eigenvectors of the Hessian H:
 
 .. math::
     \dot x = -\nabla J = -\begin{pmatrix} a - y + λ (a - b) \\ λ (b - a) \end{pmatrix}, \qquad

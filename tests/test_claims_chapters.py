@@ -1,0 +1,95 @@
+"""Chapters 1 to 4 say nothing that the results files or their own outputs contradict."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import nbformat
+import pytest
+
+from reconode.experiment import results, rows
+
+ROOT = Path(__file__).parents[1]
+SMALL = ROOT / "results" / "small"
+
+
+def chapter(number: int) -> str:
+    """The prose and the stored text outputs of a chapter."""
+    (path,) = (ROOT / "notebooks").glob(f"{number:02d}_*.ipynb")
+    parts = []
+    for cell in nbformat.read(path, as_version=4).cells:
+        if cell.cell_type == "markdown":
+            parts.append(cell.source)
+        parts += [output.get("text", "") for output in cell.get("outputs", [])]
+    return "\n".join(parts)
+
+
+def gap(a: str, b: str, acceleration: float = 4) -> float:
+    """Mean PSNR of a row over another's on the same knees, seed 0, dB."""
+
+    def row(name: str) -> rows.Row:
+        model, _, variant = name.partition("_")
+        return rows.make_row([results.read(SMALL / results.file_name(model, acceleration, 0, variant))])
+
+    return rows.compare(row(a), row(b)).difference.mean
+
+
+def noise_floor() -> float:
+    """What two trainings of one function differ by: LT-Euler and FT-Euler."""
+    return abs(gap("lt-euler", "ft-euler"))
+
+
+def said(number: int, sentence: str) -> None:
+    assert sentence in chapter(number), "the sentence is gone, and this test with it"
+
+
+def test_the_networks_length_of_training_decides_about_total_variation():
+    said(4, "total variation, which was trained on nothing, is ahead of it on the mean")
+    said(4, "is the same network after three times the training, and is ahead of total variation")
+    assert gap("tv", "ft-euler") > noise_floor()
+    assert gap("ft-euler_long", "tv") > noise_floor()
+    long, table = (results.read(SMALL / f"ft-euler_4x_seed0{end}.json") for end in ("_long", ""))
+    assert long.training and table.training and long.training.steps == 3 * table.training.steps
+    means = dict(re.findall(r"^(\S+) +mean ([\d.]+) dB", chapter(4), re.MULTILINE))
+    assert float(means["ft-euler"]) < float(means["tv"]) < float(means["ft-euler_long"]), "on the page's ten knees too"
+
+
+def test_fixed_solvers_of_the_table():
+    said(4, "FT-RK4 is ahead of the other two by more than two trainings of one network differ, and FT-RK2 is not")
+    assert gap("ft-rk4", "ft-euler") > noise_floor() and gap("ft-rk4", "ft-rk2") > noise_floor()
+    assert abs(gap("ft-rk2", "ft-euler")) < noise_floor()
+
+
+def test_heun_is_not_nearer_than_euler_and_rk4_is():
+    said(4, "Heun is of second order and need not be nearer than Euler")
+    pattern = r"^(Euler|Heun|RK4) +with 5 steps to the exact flow: ([\d.]+)%"
+    found = {name: float(percent) for name, percent in re.findall(pattern, chapter(4), re.MULTILINE)}
+    assert found["RK4"] < found["Euler"] / 3 and found["RK4"] < found["Heun"] / 3
+    limit = float(re.findall(r"exact flow to the target: ([\d.]+)%", chapter(4))[0])
+    assert limit > 3 * max(found.values()), "the discretisation is not what limits"
+
+
+def test_only_the_comb_loses_most_of_the_knee():
+    said(1, "The bare comb misses the middle and loses most of the knee")
+    lost = [float(x) for x in re.findall(r"of the knee's energy ([\d.]+)% is lost", chapter(1))]
+    comb, equispaced, random = lost
+    assert comb > 50 and max(equispaced, random) < 10
+    assert max(equispaced, random) < 2 * min(equispaced, random), "nearly the same"
+
+
+def test_rk4_ends_nearest_on_the_spiral():
+    said(3, "ends nearest, a little short and a little late")
+    found = re.findall(r"^(\S+).* ([\d.]+) of the length, ([+-]\d+)", chapter(3), re.MULTILINE)
+    assert len(found) == 3
+    off = {name: (float(length), float(turn)) for name, length, turn in found}
+    rk4 = off.pop("classical")
+    assert rk4[0] < 1 and rk4[1] < 0, "short and late"
+    assert all(abs(rk4[0] - 1) < abs(length - 1) and abs(rk4[1]) <= abs(turn) for length, turn in off.values())
+
+
+@pytest.mark.parametrize("number", [1, 2, 3, 4])
+def test_only_the_papers_equations_have_its_numbers(number):
+    tags = re.findall(r"\\tag\{(\w+)\}", chapter(number))
+    expected = {1: ["1"], 2: ["2", "3", "A", "4", "5", "6"], 3: ["7"], 4: ["5"]}
+    assert tags == expected[number]
