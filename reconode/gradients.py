@@ -1,21 +1,27 @@
-r"""How to differentiate a solve: one forward pass, three ways back.
+r"""How to differentiate a solve: the ways back, and what each costs.
 
-==========================  =======================================  ==========================  =====================
-\                           gradient of                              memory for N steps          evaluations of f back
-==========================  =======================================  ==========================  =====================
-:class:`Backprop` (FT)      the discrete solve, exactly              every activation: O(N)      none
-:class:`Checkpoint` (FA)    the discrete solve, exactly              the input, or a state each  one solve
-:class:`ContinuousAdjoint`  the flow, then discretised: approximate  the last state              one solve, backwards
-==========================  =======================================  ==========================  =====================
+==========================  =======================================  ========================  ======================
+\                           gradient of                              memory for N steps        evaluations of f back
+==========================  =======================================  ========================  ======================
+:class:`Backprop` (FT)      the discrete solve, exactly              every activation: O(N)    none
+:class:`Checkpoint` (FA)    the discrete solve, exactly              the input, a state each,  one solve; with
+                                                                     or as many as you say     few states, more
+:class:`Reversible`         its own discrete solve, exactly          two states                one solve (of 2 s N)
+:class:`ContinuousAdjoint`  the flow, then discretised: approximate  the last state            one solve, backwards
+==========================  =======================================  ========================  ======================
 
 Use ``Backprop`` while it fits, ``Checkpoint`` when it doesn't: its gradients are the same to the last bit.
-``ContinuousAdjoint`` (Chen et al. 2018) is what "neural ODE" first meant. It solves the flow backwards to find the
-states again, which explicit methods don't retrace exactly: its error falls with the solver's order and step, and with
-Euler it is large enough to spoil a training.
+``Reversible`` needs no memory for the steps either, but it is another solve: alone among these its forward values are
+not those of the tableau, and it is stable for far smaller steps. ``ContinuousAdjoint`` (Chen et al. 2018) is what
+"neural ODE" first meant. It solves the flow backwards to find the states again, which explicit methods don't retrace
+exactly: its error falls with the solver's order and step, and with Euler it is large enough to spoil a training.
+
+Memory is what lies between forward and back. While a solve runs it also holds the N states that it hands over.
 """
 
 from __future__ import annotations
 
+import math
 import weakref
 from dataclasses import dataclass
 from typing import Any
@@ -30,18 +36,33 @@ from reconode.solvers import Backprop, Flow, Tableau, step
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """The discrete adjoint: keep little, compute again on the way back (ANODE, Gholami et al. 2019; ReconODE-FA).
+    r"""The discrete adjoint: keep little, compute again on the way back (ANODE, Gholami et al. 2019; ReconODE-FA).
 
     Gradients equal :class:`Backprop`'s bit for bit, to everything that f uses: its parameters, the start, the data.
+    Alone, it keeps the block's input only, as ANODE does, and holds one whole solve while going back.
 
     Args:
-        each_step: False keeps the block's input only, as ANODE does, and holds one whole solve while going back.
-            True keeps the state at each step and holds one step while going back: less at the peak for N > 2.
+        each_step: keep the state at each step, and hold one step while going back: less at the peak for N > 2.
+        slots: keep at most this many states at a time, the start among them, and hold one step while going back:
+            Griewank and Walther's binomial schedule (revolve, 2000). No step is computed again more than r times,
+            where r is the least number with :math:`\binom{s + r}{s} \ge N` for s slots.
+
+    Raises:
+        UsageError: for no slots, or for both at once.
     """
 
     each_step: bool = False
+    slots: int | None = None
+
+    def __post_init__(self) -> None:
+        if self.slots is not None and self.each_step:
+            raise UsageError("each_step keeps a state at each step: give either it or slots")
+        if self.slots is not None and self.slots < 1:
+            raise UsageError(f"checkpointing needs at least one slot, for the start, not {self.slots}")
 
     def solve(self, f: Flow, x0: Tensor, tableau: Tableau, steps: int, uses: tuple[Tensor, ...] = ()) -> list[Tensor]:
+        if self.slots is not None:
+            return _revolve(f, x0, tableau, steps, self.slots)
         if not self.each_step:
             # A tuple of states, so that a trajectory can be asked for here too.
             states = checkpoint(lambda x: tuple(Backprop().solve(f, x, tableau, steps)[1:]), x0, use_reentrant=False)
@@ -50,6 +71,137 @@ class Checkpoint:
         for n in range(steps):
             states.append(checkpoint(step, f, n / steps, states[-1], 1 / steps, tableau, use_reentrant=False))
         return states
+
+
+def _revolve(f: Flow, x0: Tensor, tableau: Tableau, steps: int, slots: int) -> list[Tensor]:
+    """The states of a solve of which at most `slots` are kept; the schedule is that of nested checkpoints."""
+    # A recomputation must not hold its states together, so they are noted down on the way forward only.
+    noted: list[Tensor] | None = [x0]
+
+    def run(x: Tensor, first: int, count: int, slots: int) -> Tensor:
+        if count == 1:
+            x = step(f, first / steps, x, 1 / steps, tableau)
+            if noted is not None:
+                noted.append(x)
+            return x
+        head = revolve_split(count, slots)
+        x = checkpoint(run, x, first, head, slots, use_reentrant=False)
+        return run(x, first + head, count - head, slots - 1)
+
+    run(x0, 0, steps, slots)
+    states, noted = noted, None
+    assert states is not None
+    return states
+
+
+def revolve_split(count: int, slots: int) -> int:
+    """How many of `count` > 1 steps lie before the next kept state, with `slots` states to keep, the start among them.
+
+    Any number that leaves both parts within their binomial bounds makes the fewest evaluations (Griewank and Walther
+    2000, Proposition 1); this is the smallest.
+    """
+    repeats = 0
+    while math.comb(slots + repeats, slots) < count:
+        repeats += 1
+    least = math.comb(slots + repeats - 2, slots) if repeats > 1 else 1
+    return max(least, count - math.comb(slots - 1 + repeats, slots - 1))
+
+
+@dataclass(frozen=True)
+class Reversible:
+    r"""An algebraically reversible solve from any tableau (McCallum and Foster 2024): exact gradients, two states kept.
+
+    With the tableau's increment :math:`\Psi_h(t, x)`, a second state z goes along, from y = z = x0:
+
+    .. math::
+        y_{n+1} = \lambda y_n + (1 - \lambda) z_n + \Psi_h(t_n, z_n), \qquad
+        z_{n+1} = z_n - \Psi_{-h}(t_{n+1}, y_{n+1}) .
+
+    Both lines can be solved for the older state, so the way back finds every state again, to rounding, and the
+    gradient is that of this very solve. y is the result; its order is the tableau's, but **its values are not**: where
+    the other gradients differentiate one solve in their ways, this is another solve, of twice the evaluations.
+
+    What it costs is stability. The product of the two amplification factors of a mode is λ, whatever h: where the
+    flow contracts a mode at rate k, the difference of y and z grows in its place unless h k is below about 1 − λ. For
+    a few contractions over the whole time that growth is harmless; a stiff flow needs another gradient. A smaller λ
+    damps more forward, and amplifies rounding by 1/λ a step on the way back.
+
+    It cannot see what f depends on: ``integrate(…, uses=…)`` names every tensor that f uses and that wants a gradient.
+
+    Args:
+        coupling: λ, in (0, 1].
+
+    Raises:
+        UsageError: for a coupling outside.
+    """
+
+    coupling: float = 0.99
+
+    def __post_init__(self) -> None:
+        if not 0 < self.coupling <= 1:
+            raise UsageError(f"the coupling of a reversible solve lies in (0, 1], not {self.coupling}")
+
+    def solve(self, f: Flow, x0: Tensor, tableau: Tableau, steps: int, uses: tuple[Tensor, ...] = ()) -> list[Tensor]:
+        if not torch.is_grad_enabled():
+            return self.forward(f, x0, tableau, steps)[0]
+        wanted = tuple(tensor for tensor in uses if tensor.requires_grad)
+        return list(_ReversibleSolve.apply(f, tableau, steps, self, x0, *wanted))
+
+    def forward(self, f: Flow, x0: Tensor, tableau: Tableau, steps: int) -> tuple[list[Tensor], Tensor]:
+        """The states y at t = 0, 1/N, …, 1 and the last z, with whatever graph f has."""
+        h, kept = 1 / steps, self.coupling
+        states, z = [x0], x0
+        for n in range(steps):
+            y = kept * states[-1] + (1 - kept) * z + _increment(f, n / steps, z, h, tableau)
+            z = z - _increment(f, (n + 1) / steps, y, -h, tableau)
+            states.append(y)
+        return states, z
+
+
+def _increment(f: Flow, t: float, x: Tensor, h: float, tableau: Tableau) -> Tensor:
+    """Ψ_h(t, x): what a step adds."""
+    return step(f, t, x, h, tableau) - x
+
+
+class _ReversibleSolve(torch.autograd.Function):
+    @staticmethod
+    def forward(
+        ctx: Any, f: Flow, tableau: Tableau, steps: int, way: Reversible, x0: Tensor, *used: Tensor
+    ) -> tuple[Tensor, ...]:
+        states, z = way.forward(_named(f, used), x0, tableau, steps)
+        ctx.f, ctx.tableau, ctx.steps, ctx.kept = f, tableau, steps, way.coupling
+        ctx.save_for_backward(states[-1], z, *used)
+        ctx.set_materialize_grads(False)
+        return (x0.clone(), *states[1:])
+
+    @staticmethod
+    def backward(ctx: Any, *upstream: Tensor | None) -> tuple[Any, ...]:
+        y, z, *used = ctx.saved_tensors
+        h, kept = 1 / ctx.steps, ctx.kept
+        totals = [torch.zeros_like(tensor) for tensor in used]
+
+        def pull(t: float, x: Tensor, h: float, gradient: Tensor) -> tuple[Tensor, Tensor]:
+            """The increment at x, and what `gradient` of it is as a gradient of x; that of `used` is added up."""
+            with torch.enable_grad():
+                x = x.detach().requires_grad_()
+                increment = _increment(ctx.f, t, x, h, ctx.tableau)
+                products = torch.autograd.grad(increment, (x, *used), gradient, allow_unused=True)
+            for i, product in enumerate(products[1:]):
+                if product is not None:
+                    totals[i] = totals[i] + product
+            return increment.detach(), torch.zeros_like(x) if products[0] is None else products[0]
+
+        to_y = torch.zeros_like(y) if upstream[-1] is None else upstream[-1]
+        to_z = torch.zeros_like(z)
+        for n in range(ctx.steps, 0, -1):
+            increment, product = pull(n / ctx.steps, y, -h, -to_z)
+            z, to_y = z + increment, to_y + product
+            increment, product = pull((n - 1) / ctx.steps, z, h, to_y)
+            y = (y - (1 - kept) * z - increment) / kept
+            to_y, to_z = kept * to_y, to_z + (1 - kept) * to_y + product
+            earlier = upstream[n - 1]
+            to_y = to_y if earlier is None else to_y + earlier
+        return (None, None, None, None, to_y + to_z, *totals)
 
 
 @dataclass(frozen=True)
@@ -76,10 +228,11 @@ class _AdjointFlow(torch.autograd.Function):
         states = Backprop().solve(_named(f, parameters), x0, tableau, steps)
         ctx.f, ctx.tableau, ctx.steps = f, tableau, steps
         ctx.save_for_backward(states[-1], *parameters)
+        ctx.set_materialize_grads(False)
         return (x0.clone(), *states[1:])
 
     @staticmethod
-    def backward(ctx: Any, *upstream: Tensor) -> tuple[Any, ...]:
+    def backward(ctx: Any, *upstream: Tensor | None) -> tuple[Any, ...]:
         x, *parameters = ctx.saved_tensors
         f, steps, tableau = ctx.f, ctx.steps, ctx.tableau
 
@@ -93,10 +246,12 @@ class _AdjointFlow(torch.autograd.Function):
             filled = [torch.zeros_like(w) if p is None else p for w, p in zip(wanted, products, strict=True)]
             return [slope.detach(), *filled]
 
-        state = [x, upstream[-1], *(torch.zeros_like(p) for p in parameters)]
+        end = torch.zeros_like(x) if upstream[-1] is None else upstream[-1]
+        state = [x, end, *(torch.zeros_like(p) for p in parameters)]
         for n in range(steps, 0, -1):
             state = step(augmented, n / steps, state, -1 / steps, tableau)
-            state[1] = state[1] + upstream[n - 1]
+            earlier = upstream[n - 1]
+            state[1] = state[1] if earlier is None else state[1] + earlier
         return (None, None, None, state[1], *state[2:])
 
 

@@ -40,7 +40,7 @@ class FixedSolver(nn.Module):
         tableau: the method (Eq. 7–10).
         steps: N; may differ between training and use.
         gradient: how training differentiates the solve: ``Backprop()`` is FT, ``Checkpoint()`` FA by the discrete
-            adjoint, which has the same gradients.
+            adjoint, which has the same gradients; others are in :mod:`reconode.gradients`.
         consistency: "step" or "end".
         f: the dynamics; the paper's network when None.
     """

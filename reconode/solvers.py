@@ -159,9 +159,10 @@ def integrate(
         x0: the state at t = 0, real or complex, any shape.
         tableau: the method.
         steps: N.
-        gradient: how to differentiate the solve. The values are the same for each.
+        gradient: how to differentiate the solve. The values are the same for each but
+            :class:`~reconode.gradients.Reversible`, which is a solve of its own.
         uses: the tensors that f depends on and that want gradients: parameters, data. Backpropagation and
-            checkpointing find them themselves; the continuous adjoint has to be told.
+            checkpointing find them themselves; the reversible solve and the continuous adjoint have to be told.
         trajectory: return the states at all N + 1 times, stacked in front, instead of the last.
 
     Returns:

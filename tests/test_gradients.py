@@ -1,21 +1,27 @@
-"""Three ways back through one solve: two exact and equal to the bit, one approximate by as much as theory says."""
+"""The ways back through a solve: exact to the bit, exact for a solve of its own, approximate as theory says."""
 
 from __future__ import annotations
 
+import functools
 import math
+from itertools import pairwise
 
 import pytest
 import torch
 from torch import nn
+from torch.multiprocessing.reductions import StorageWeakRef
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_leaves
 from torchdiffeq import odeint_adjoint
 
 from reconode.errors import UsageError
-from reconode.gradients import Checkpoint, ContinuousAdjoint, saved_bytes
+from reconode.gradients import Checkpoint, ContinuousAdjoint, Reversible, revolve_split, saved_bytes
 from reconode.physics import MRIOperator
-from reconode.solvers import EULER, HEUN, MIDPOINT, RK4, RK38, TABLEAUS, Backprop, integrate
+from reconode.solvers import EULER, HEUN, MIDPOINT, RK4, RK38, TABLEAUS, Backprop, integrate, step
 
 every_tableau = pytest.mark.parametrize("tableau", TABLEAUS.values(), ids=TABLEAUS)
 MODES = {"whole block": Checkpoint(), "each step": Checkpoint(each_step=True)}
+MODES |= {f"{slots} slots": Checkpoint(slots=slots) for slots in (1, 2, 3)}
 
 
 class Reconstruction:
@@ -129,7 +135,173 @@ class TestContinuousAdjoint:
         assert relative_error(*gradients) < 1e-4
 
 
-NEED_NAMES = {"continuous adjoint": ContinuousAdjoint()}
+def by_hand(f, x0, tableau, steps, coupling):
+    """McCallum and Foster's two lines, differentiated by plain backpropagation."""
+    h, y, z, states = 1 / steps, x0, x0, [x0]
+    for n in range(steps):
+        y = coupling * y + (1 - coupling) * z + step(f, n * h, z, h, tableau) - z
+        z = z - (step(f, (n + 1) * h, y, -h, tableau) - y)
+        states.append(y)
+    return torch.stack(states)
+
+
+class TestReversible:
+    @every_tableau
+    @pytest.mark.parametrize("coupling", [1.0, 0.99, 0.5])
+    def test_its_order_is_the_base_methods(self, tableau, coupling):
+        """Near 1 the error of the second state fades first, and faster than the order: a bound from below there."""
+        x0 = torch.tensor([0.2, 3.0], dtype=torch.float64)
+        exact, errors = 1 / (1 + (1 / x0 - 1) / math.e), []
+        for steps in (80, 160, 320):
+            end = integrate(lambda t, x: x * (1 - x), x0, tableau, steps, Reversible(coupling))
+            errors.append(float((end - exact).abs().max()))
+        orders = [math.log2(coarse / fine) for coarse, fine in pairwise(errors)]
+        if coupling == 0.5:
+            assert orders == pytest.approx([tableau.order] * 2, abs=0.15)
+        assert errors[-1] < 1e-9 or min(orders) > tableau.order - 0.15
+
+    @every_tableau
+    @pytest.mark.parametrize("coupling", [1.0, 0.99, 0.7])
+    @pytest.mark.parametrize("trajectory", [False, True])
+    def test_gradients_are_those_of_its_own_solve(self, tableau, coupling, trajectory):
+        """Start, parameters, data, sensitivities; complex states."""
+        flow = Reconstruction()
+        actual = flow.gradients(tableau, 8, Reversible(coupling), trajectory)
+        states = by_hand(flow, flow.x0, tableau, 8, coupling)
+        found = integrate(flow, flow.x0, tableau, 8, Reversible(coupling), uses=flow.inputs, trajectory=True)
+        torch.testing.assert_close(found, states, atol=1e-13, rtol=0)
+        result = states if trajectory else states[-1]
+        expected = torch.autograd.grad(result.abs().square().sum(), [flow.x0, *flow.inputs])
+        assert relative_error(actual, expected) < 1e-10
+        for a, e in zip(actual, expected, strict=True):
+            assert relative_error([a], [e]) < 1e-10
+
+    def test_real_states_too(self):
+        x0 = torch.tensor([0.2, 3.0], dtype=torch.float64, requires_grad=True)
+        run = lambda x: integrate(lambda t, x: x * (1 - x), x, HEUN, 5, Reversible())  # noqa: E731
+        assert torch.autograd.gradcheck(run, (x0,))
+
+    @pytest.mark.parametrize("tableau", [EULER, HEUN, RK4], ids=["euler", "rk2", "rk4"])
+    def test_round_trip(self, tableau):
+        """What backward computes: from the last pair alone to the start, which the tableau itself does not find."""
+        flow, coupling, h = Reconstruction(), 0.9, 1 / 20
+        with torch.no_grad():
+            states, z = Reversible(coupling).forward(flow, flow.x0, tableau, 20)
+            y, back = states[-1], integrate(flow, flow.x0, tableau, 20)
+            for n in range(20, 0, -1):
+                z = z + step(flow, n * h, y, -h, tableau) - y
+                y = (y - (1 - coupling) * z - (step(flow, (n - 1) * h, z, h, tableau) - z)) / coupling
+                back = step(flow, n * h, back, -h, tableau)
+        assert (y - flow.x0).abs().max() < 1e-10 and (z - flow.x0).abs().max() < 1e-10
+        assert (back - flow.x0).abs().max() > 1e-9
+
+    @pytest.mark.parametrize("tableau", [EULER, HEUN, RK4], ids=["euler", "rk2", "rk4"])
+    def test_a_stiff_flow_that_the_tableau_can_solve_it_cannot(self, tableau):
+        """x' = -25 x in 25 steps, h k = 1: the base decays, the reversible solve grows as its matrix says it must."""
+        x0, k, steps, coupling = torch.ones(1, dtype=torch.float64), 25.0, 50, 0.99
+        flow = lambda t, x: -k * x  # noqa: E731
+        assert float(integrate(flow, x0, tableau, steps)) < 1e-9
+        states = integrate(flow, x0, tableau, steps, Reversible(coupling), trajectory=True)[:, 0]
+        forth, back = (float(step(flow, 0.0, x0, h, tableau)) - 1 for h in (1 / steps, -1 / steps))
+        a = 1 - coupling + forth
+        matrix = torch.tensor([[coupling, a], [-back * coupling, 1 - back * a]], dtype=torch.float64)
+        assert float(torch.linalg.det(matrix)) == pytest.approx(coupling)
+        growth = float(torch.linalg.eigvals(matrix).abs().max())
+        assert growth > 1.2 and float(states[-1] / states[-2]) == pytest.approx(growth, rel=1e-6)
+        assert float(states[-1].abs()) > 1e3
+
+    def test_within_its_limit_it_is_stable(self):
+        """h k below 1 - coupling: both amplification factors lie within the unit circle, and it decays."""
+        x0 = torch.ones(1, dtype=torch.float64)
+        end = {k: float(integrate(lambda t, x, k=k: -k * x, x0, HEUN, 400, Reversible(0.9))) for k in (20.0, 60.0)}
+        assert end[20.0] == pytest.approx(math.exp(-20), rel=0.1) and abs(end[60.0]) > 1
+
+    def test_coupling_is_checked(self):
+        for wrong in (0, -0.5, 1.5):
+            with pytest.raises(UsageError, match=r"lies in \(0, 1\]"):
+                Reversible(wrong)
+
+
+class Alive(TorchDispatchMode):
+    """The most tensors of `size` elements that were alive at one time."""
+
+    def __init__(self, size):
+        super().__init__()
+        self.size, self.storages, self.peak = size, {}, 0
+
+    def __torch_dispatch__(self, func, types, args=(), kwargs=None):
+        out = func(*args, **(kwargs or {}))
+        for tensor in tree_leaves(out):
+            if isinstance(tensor, torch.Tensor) and tensor.numel() == self.size:
+                storage = tensor.untyped_storage()
+                self.storages[storage.data_ptr()] = StorageWeakRef(storage)
+        self.storages = {key: ref for key, ref in self.storages.items() if not ref.expired()}
+        self.peak = max(self.peak, len(self.storages))
+        return out
+
+
+class TestBinomialCheckpoints:
+    """Griewank and Walther 2000: N steps in s slots, at most r repetitions where C(s + r, s) >= N."""
+
+    SIZES = ((1, 1), (5, 1), (12, 2), (20, 3), (21, 3), (10, 10), (4, 9), (80, 4))
+
+    @staticmethod
+    def evaluations(count, slots):
+        """What the schedule must cost: every step once with its tape, and r N - C(s + r, s + 1) without."""
+        r = next(r for r in range(count + 1) if math.comb(slots + r, slots) >= count)
+        return count + r * count - math.comb(slots + r, slots + 1)
+
+    @pytest.mark.parametrize("count, slots", SIZES)
+    def test_evaluations_are_the_least_that_there_are(self, count, slots):
+        calls, weight = [], torch.tensor(0.9, requires_grad=True)
+        x0 = torch.ones(2, requires_grad=True)
+        result = integrate(
+            lambda t, x: calls.append(t) or torch.sin(weight * x), x0, EULER, count, Checkpoint(slots=slots)
+        )
+        assert len(calls) == count
+        result.sum().backward()
+        assert len(calls) == self.evaluations(count, slots)
+        repeats = max(calls.count(t) for t in calls)
+        assert math.comb(slots + repeats - 1, slots) >= count
+        assert repeats == 1 or math.comb(slots + repeats - 3, slots) < count
+
+    def test_no_split_is_cheaper(self):
+        """Against every schedule of this kind, by dynamic programming."""
+
+        @functools.cache
+        def least(count, slots):
+            if count == 1:
+                return 0
+            if slots == 0:
+                return math.inf
+            return min(m + least(count - m, slots - 1) + least(m, slots) for m in range(1, count))
+
+        for count in range(2, 40):
+            for slots in range(1, 8):
+                m = revolve_split(count, slots)
+                assert m + least(count - m, slots - 1) + least(m, slots) == least(count, slots)
+                assert least(count, slots) + count == self.evaluations(count, slots)
+
+    @pytest.mark.parametrize("slots", [2, 4, 8])
+    def test_states_alive_do_not_grow_with_the_steps(self, slots):
+        """On the way back: the slots, one step's tape, gradients in flight; for N = 80 what it is for N = 40."""
+        peaks = {}
+        for count in (40, 80):
+            x0 = torch.ones(1000, requires_grad=True)
+            result = integrate(lambda t, x: torch.sin(x), x0, EULER, count, Checkpoint(slots=slots))
+            with Alive(1000) as alive:
+                result.sum().backward()
+            peaks[count] = alive.peak
+        assert max(peaks.values()) <= slots + 6
+
+    def test_wrong_arguments_are_named(self):
+        with pytest.raises(UsageError, match="at least one slot"):
+            Checkpoint(slots=0)
+        with pytest.raises(UsageError, match="either it or slots"):
+            Checkpoint(each_step=True, slots=3)
+
+
+NEED_NAMES = {"continuous adjoint": ContinuousAdjoint(), "reversible": Reversible(0.9)}
 """The gradients that must be told what f uses."""
 
 
@@ -175,7 +347,10 @@ class TestWhatFUses:
     def test_asking_costs_no_evaluation_of_f(self, mode):
         calls, a = [], torch.ones((), requires_grad=True)
         integrate(lambda t, x: calls.append(t) or a * x, torch.ones(2), HEUN, 3, mode, uses=[a])
-        assert len(calls) == 3 * HEUN.stages
+        asked = len(calls)
+        with torch.no_grad():
+            integrate(lambda t, x: calls.append(t) or a * x, torch.ones(2), HEUN, 3, mode, uses=[a])
+        assert len(calls) == 2 * asked
 
 
 class TestMemory:
@@ -199,6 +374,20 @@ class TestMemory:
         state = Reconstruction().x0.untyped_storage().nbytes()
         costs = [self.cost(Checkpoint(each_step=True), n) for n in (4, 8, 16)]
         assert costs[1] - costs[0] == 4 * state and costs[2] - costs[1] == 8 * state
+
+    def test_slots_are_slots(self):
+        """With N = 16, 81: one step's tape and as many states as were allowed."""
+        state = Reconstruction().x0.untyped_storage().nbytes()
+        costs = {(s, n): self.cost(Checkpoint(slots=s), n) for s in (2, 5) for n in (16, 81)}
+        assert costs[2, 16] == costs[2, 81] and costs[5, 16] == costs[5, 81]
+        assert costs[5, 16] - costs[2, 16] == 3 * state
+
+    @pytest.mark.parametrize("tableau", [EULER, HEUN, RK4], ids=["euler", "rk2", "rk4"])
+    def test_reversible_is_constant(self, tableau):
+        flow = Reconstruction()
+        state = flow.x0.untyped_storage().nbytes()
+        solve = lambda n: integrate(flow, flow.x0, tableau, n, Reversible(), uses=flow.inputs)  # noqa: E731
+        assert [saved_bytes(lambda n=n: solve(n)) for n in (5, 20, 80)] == [2 * state] * 3
 
     def test_continuous_adjoint_is_constant(self):
         flow = Reconstruction()
