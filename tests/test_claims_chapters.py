@@ -3,45 +3,14 @@
 from __future__ import annotations
 
 import re
-from pathlib import Path
 
-import nbformat
 import pytest
-
-from reconode.experiment import results, rows
-
-ROOT = Path(__file__).parents[1]
-SMALL = ROOT / "results" / "small"
-
-
-def chapter(number: int) -> str:
-    """The prose and the stored text outputs of a chapter."""
-    (path,) = (ROOT / "notebooks").glob(f"{number:02d}_*.ipynb")
-    parts = []
-    for cell in nbformat.read(path, as_version=4).cells:
-        if cell.cell_type == "markdown":
-            parts.append(cell.source)
-        parts += [output.get("text", "") for output in cell.get("outputs", [])]
-    return "\n".join(parts)
-
-
-def gap(a: str, b: str, acceleration: float = 4) -> float:
-    """Mean PSNR of a row over another's on the same knees, seed 0, dB."""
-
-    def row(name: str) -> rows.Row:
-        model, _, variant = name.partition("_")
-        return rows.make_row([results.read(SMALL / results.file_name(model, acceleration, 0, variant))])
-
-    return rows.compare(row(a), row(b)).difference.mean
-
-
-def noise_floor() -> float:
-    """What two trainings of one function differ by: LT-Euler and FT-Euler."""
-    return abs(gap("lt-euler", "ft-euler"))
+from claims import chapter, gap, noise_floor, row
+from claims import said as said_in
 
 
 def said(number: int, sentence: str) -> None:
-    assert sentence in chapter(number), "the sentence is gone, and this test with it"
+    said_in(chapter(number), sentence)
 
 
 def test_the_networks_length_of_training_decides_about_total_variation():
@@ -49,7 +18,7 @@ def test_the_networks_length_of_training_decides_about_total_variation():
     said(4, "is the same network after three times the training, and is ahead of total variation")
     assert gap("tv", "ft-euler") > noise_floor()
     assert gap("ft-euler_long", "tv") > noise_floor()
-    long, table = (results.read(SMALL / f"ft-euler_4x_seed0{end}.json") for end in ("_long", ""))
+    long, table = (row(name).first for name in ("ft-euler_long", "ft-euler"))
     assert long.training and table.training and long.training.steps == 3 * table.training.steps
     means = dict(re.findall(r"^(\S+) +mean ([\d.]+) dB", chapter(4), re.MULTILINE))
     assert float(means["ft-euler"]) < float(means["tv"]) < float(means["ft-euler_long"]), "on the page's ten knees too"

@@ -149,3 +149,27 @@ class TestCompare:
         a, b = (row(tmp_path / run["model"], run) for run in (made_up_run(), other))
         with pytest.raises(DataError, match=message):
             table_rows.compare(a, b)
+
+
+class TestTwoWay:
+    def pair(self, folder, shifts):
+        runs = [made_up_run("lt-rk4", seed, level=25 + shift) for seed, shift in enumerate(shifts)]
+        runs += [made_up_run("d5c5", seed, level=24.5) for seed in range(len(shifts))]
+        found = table_rows.rows(results.read_all(save(folder, *runs)))
+        return found["lt-rk4", "", 4.0], found["d5c5", "", 4.0]
+
+    def test_seeds_that_agree_leave_the_mean_and_its_sign(self, tmp_path):
+        pair = self.pair(tmp_path, (0, 0, 0))
+        found, alone = table_rows.two_way(*pair), table_rows.compare(*pair).difference
+        assert found.mean == pytest.approx(alone.mean)
+        assert 0 < found.low < found.mean < found.high
+
+    def test_seeds_that_disagree_widen_it(self, tmp_path):
+        pair = self.pair(tmp_path, (-1.5, 0, 1.5))
+        found, alone = table_rows.two_way(*pair), table_rows.compare(*pair).difference
+        assert alone.low > 0, "knees alone see nothing of it"
+        assert found.low < 0 < found.high
+
+    def test_one_shared_seed_is_refused(self, tmp_path):
+        with pytest.raises(DataError, match="two or more"):
+            table_rows.two_way(*self.pair(tmp_path, (0,)))

@@ -149,6 +149,31 @@ def compare(a: Row, b: Row, metric: str = "psnr") -> Comparison:
     return Comparison(metric, bootstrap(differences), wilcoxon(differences), higher, len(differences))
 
 
+def two_way(a: Row, b: Row, draws: int = 2000, seed: int = 0) -> Interval:
+    """Mean PSNR of A − B with a 95 % interval over trainings and volumes, both drawn again (a two-way bootstrap).
+
+    Seeds that both rows have are paired. Three seeds make a rough interval; it is there to show what an interval over
+    volumes alone leaves out.
+
+    Raises:
+        DataError: when the rows share fewer than two seeds, or are of different volumes.
+    """
+    same_data((a.first, b.first))
+    _same_volumes(a.first, b.first)
+    runs = [{run.seed: {v.name: v.psnr for v in run.volumes} for run in row.runs} for row in (a, b)]
+    seeds = sorted(runs[0].keys() & runs[1].keys())
+    if len(seeds) < 2:
+        raise DataError(f"{a.label} and {b.label} share {len(seeds)} seeds: expected two or more")
+    names = sorted(runs[0][seeds[0]])
+    d = np.array([[runs[0][s][name] - runs[1][s][name] for name in names] for s in seeds])
+    chance = np.random.default_rng(seed)
+    over_seeds = chance.integers(len(seeds), size=(draws, len(seeds)))
+    over_names = chance.integers(len(names), size=(draws, len(names)))
+    means = [d[np.ix_(s, n)].mean() for s, n in zip(over_seeds, over_names, strict=True)]
+    low, high = np.quantile(means, [0.025, 0.975])
+    return Interval(float(d.mean()), float(low), float(high), len(names))
+
+
 def _same_volumes(a: Result, b: Result) -> None:
     names_a, names_b = ({volume.name for volume in run.volumes} for run in (a, b))
     if names_a != names_b:

@@ -1,4 +1,4 @@
-"""What the page of answers reads: runs, transfer tests and other measurements, as comparisons, clauses and tables."""
+"""What the pages of answers read: runs, transfer tests and other measurements, as comparisons, clauses and tables."""
 
 from __future__ import annotations
 
@@ -15,12 +15,11 @@ from reconode import zoo
 from reconode.errors import ReconodeError
 from reconode.experiment import results, tables
 from reconode.experiment.results import Result, Transfer
-from reconode.experiment.rows import Comparison, Row, compare, make_row
+from reconode.experiment.rows import Comparison, Row, compare, make_row, two_way
 from reconode.experiment.tables import find_row
 from reconode.experiment.typeset import Table
 from reconode.statistics import holm
 
-ROOT = Path(__file__).resolve().parents[2]
 NOT_RUN = "not run"
 
 
@@ -58,7 +57,8 @@ class Answers:
             if c is None:
                 lines.append((*names, NOT_RUN, "", "", "", ""))
                 continue
-            if self.examples(a, acceleration) != self.examples(b, acceleration):
+            seen = [self.examples(name, acceleration) for name in (a, b)]
+            if None not in seen and seen[0] != seen[1]:
                 names, unequal = (f"{names[0]} †", names[1]), True
             ssim = self.against(a, b, acceleration, "ssim")
             seeds = " and ".join(str(len(find_row(self.runs, n, acceleration).runs)) for n in (a, b))
@@ -95,6 +95,20 @@ class Answers:
             f"{words}: {'; '.join(found)}." for words, found in (("Of one sign", holds), ("Of both", breaks)) if found
         ]
         return plain_table(f"{caption}, {acceleration:g}×", header, lines) + "\n" + " ".join(said)
+
+    def both_ways(self, pairs: Sequence[tuple[str, str]], caption: str, acceleration: float = 4) -> str:
+        """A table of differences with intervals over trainings and knees together, for rows of several seeds."""
+        lines = []
+        for a, b in pairs:
+            seeds = self.shared_seeds(a, b, acceleration)
+            if len(seeds) < 2:
+                lines.append([self.title(a), self.title(b), NOT_RUN, str(len(seeds))])
+                continue
+            found = two_way(*(find_row(self.runs, name, acceleration) for name in (a, b)))
+            words = f"{found.mean:+.2f} [{found.low:+.2f}, {found.high:+.2f}]"
+            lines.append([self.title(a), self.title(b), words, str(len(seeds))])
+        header = ["A", "B", "A − B, dB, over seeds and knees", "seeds"]
+        return plain_table(f"{caption}, {acceleration:g}×", header, lines)
 
     def seed_differences(self, a: str, b: str, acceleration: float = 4) -> list[float]:
         """Mean PSNR of A minus B for each seed with which both were trained."""
@@ -181,27 +195,6 @@ class Answers:
         return (
             f"Below zero-filled fall: {'; '.join(below)}." if below else "Nothing falls below zero-filled on any test."
         )
-
-    def say_transfer(self) -> str:
-        """What the transfer tables say, in words that follow the numbers."""
-        said = []
-        for test, echo in (("knee_mese_te1", "first"), ("knee_mese_te4", "fourth")):
-            psnr = self.moved_psnr(test)
-            if not {"zero-filled", "tv", "lt-rk4", "d5c5"} <= psnr.keys():
-                return f"{NOT_RUN.capitalize()}."
-            trained = [name for name in psnr if zoo.find(name.partition("_")[0]).learned]
-            above = sum(psnr[name] > psnr["zero-filled"] for name in trained)
-            than = [f"{psnr['lt-rk4'] - psnr[name]:+.2f} dB against {self.title(name)}" for name in ("tv", "d5c5")]
-            best = self.title(max(psnr, key=psnr.__getitem__))
-            if "lt-rk4_long" in psnr:
-                than.append(
-                    f"{psnr['lt-rk4_long'] - psnr['tv']:+.2f} dB against {self.title('tv')} after its longer training"
-                )
-            said.append(
-                f"On the real knee's {echo} echo {above} of {len(trained)} trained rows are above zero-filled; LT-RK4: "
-                f"{', '.join(than)}; the best is {best}."
-            )
-        return minus(" ".join([*said, self.say_below()]))
 
     def contrast(self, acceleration: float = 4) -> str:
         """The table of the two contrasts."""

@@ -1,0 +1,67 @@
+"""What tests of the pages' claims share: the page's words, differences between rows, and the noise floor."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import nbformat
+
+from reconode.experiment import results, rows
+from reconode.metrics import Interval
+
+ROOT = Path(__file__).parents[1]
+SMALL = ROOT / "results" / "small"
+TIE = 0.25
+"""dB: what two trainings of one function differ by here, from the largest difference that was seen."""
+
+
+def chapter(number: int) -> str:
+    """The prose and the stored text outputs of a chapter."""
+    (path,) = (ROOT / "notebooks").glob(f"{number:02d}_*.ipynb")
+    parts = []
+    for cell in nbformat.read(path, as_version=4).cells:
+        if cell.cell_type == "markdown":
+            parts.append(cell.source)
+        parts += [output.get("text", "") for output in cell.get("outputs", [])]
+    return "\n".join(parts)
+
+
+def said(text: str, sentence: str) -> None:
+    """The claim is still on the page; line breaks do not count."""
+    flat = re.sub(r"\s+", " ", text)
+    assert sentence in flat, f"the sentence is gone, and its test with it: {sentence}"
+
+
+def row(name: str, acceleration: float = 4, seed: int = 0, folder: Path = SMALL) -> rows.Row:
+    """One training of a row: a model of the zoo, followed by _variant."""
+    model, _, variant = name.partition("_")
+    return rows.make_row([results.read(folder / results.file_name(model, acceleration, seed, variant))])
+
+
+def seeds(name: str, folder: Path = SMALL) -> rows.Row:
+    """All trainings of a row at 4x."""
+    model, _, variant = name.partition("_")
+    found = [r for r in results.read_all(folder) if r.row == (model, variant) and r.acceleration == 4]
+    return rows.make_row(found)
+
+
+def compare(a: str, b: str, acceleration: float = 4, folder: Path = SMALL) -> Interval:
+    """PSNR of A − B over the same knees, seed 0."""
+    pair = (row(name, acceleration, folder=folder) for name in (a, b))
+    return rows.compare(*pair).difference
+
+
+def gap(a: str, b: str, acceleration: float = 4, folder: Path = SMALL) -> float:
+    """Its mean, dB."""
+    return compare(a, b, acceleration, folder).mean
+
+
+def tie(a: str, b: str, acceleration: float = 4, folder: Path = SMALL) -> bool:
+    """Whether one training of each says nothing about an order."""
+    return abs(gap(a, b, acceleration, folder)) <= TIE
+
+
+def noise_floor() -> float:
+    """What the table's trainings of LT-Euler and FT-Euler, one function, differ by."""
+    return abs(gap("lt-euler", "ft-euler"))
