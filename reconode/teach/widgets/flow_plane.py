@@ -6,14 +6,14 @@ The smallest picture that can be undersampled has two pixels, p and q. Its Fouri
 
 The scanner measures a, which gives y = 1, and never b. Eq. 2 with an R that says "the second pixel is dark" is
 
-.. math:: J(a, b) = \tfrac12 (a - y)^2 + λ R, \qquad R = \tfrac12 (a - b)^2 = q^2 ,
+.. math:: J(a, b) = \tfrac12 (a - y)^2 + w R, \qquad R = \tfrac12 (a - b)^2 = q^2 ,
 
 and the gradient flow is linear, with the exact solution by the eigenvectors of the Hessian H:
 
 .. math::
-    \dot x = -\nabla J = -\begin{pmatrix} a - y + λ (a - b) \\ λ (b - a) \end{pmatrix}, \qquad
-    H = \begin{pmatrix} 1 + λ & -λ \\ -λ & λ \end{pmatrix}, \qquad
-    L, μ = \tfrac12 \Bigl(1 + 2λ \pm \sqrt{1 + 4 λ^2}\Bigr) .
+    \dot x = -\nabla J = -\begin{pmatrix} a - y + w (a - b) \\ w (b - a) \end{pmatrix}, \qquad
+    H = \begin{pmatrix} 1 + w & -w \\ -w & w \end{pmatrix}, \qquad
+    L, μ = \tfrac12 \Bigl(1 + 2w \pm \sqrt{1 + 4 w^2}\Bigr) .
 
 Euler's step x ← x − h ∇J(x), which is gradient descent with η = h, stays bounded as long as h L ≤ 2.
 """
@@ -50,7 +50,7 @@ def flow_plane(
     Args:
         start: (a, b) at t = 0; (1, 0) is the zero-filled image.
         step: h, which is η, from 0.02 to 2.
-        weight: λ, from 0.05 to 4.
+        weight: w, from 0.05 to 4.
         steps: of Euler's method, 1 to 40.
 
     Raises:

@@ -52,7 +52,7 @@ function build({ root, onTheme }, data) {
   const live = liveRegion();
   const numbers = readouts({
     dataSlope: "data gradient at start",
-    priorSlope: "gradient of λR there",
+    priorSlope: "gradient of wR there",
     euler: "Euler arrives at",
     exact: "the flow is then at",
     distance: "their distance",
@@ -196,7 +196,7 @@ function build({ root, onTheme }, data) {
     }),
     slider({
       name: "weight",
-      label: "λ, how much R counts",
+      label: "w, how much R counts",
       min: 0.05,
       max: 4,
       step: 0.05,
