@@ -168,7 +168,7 @@ class Trial:
 
     Attributes:
         name: of the test.
-        group: one of :data:`GROUPS`.
+        group: one of ``GROUPS``.
         label: for a table.
         volumes: scores of each.
         slices: scores of a real volume's slices, in their order; empty for other tests.

@@ -151,7 +151,7 @@ def transfer_table(results: Sequence[Transfer], group: str = "real", acceleratio
 
     Args:
         results: of models trained on one benchmark.
-        group: of tests, one of :data:`reconode.experiment.results.GROUPS`.
+        group: of tests, one of ``results.GROUPS``.
         acceleration: that the models were trained for.
 
     Raises:
