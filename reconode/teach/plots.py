@@ -32,9 +32,9 @@ METHODS: dict[str, Style] = {
 
 CYCLE = (
     Style("#0072b5", SOLID, "o"),
-    Style("#e44623", DASHED, "s"),
+    Style("#a15de6", DASHED, "s"),
     Style("#007e3f", DASH_DOT, "^"),
-    Style("#a15de6", DOTTED, "D"),
+    Style("#b8236f", DOTTED, "D"),
     Style("#a45a01", SOLID, "v"),
     Style("#6d6d6d", DASHED, "P"),
 )
