@@ -14,19 +14,21 @@ from sphinx.errors import ExtensionError
 from reconode_book.frame import ROOT
 from reconode_book.markdown import MarkdownDirective, chapters, read_chapter, table
 
-PLAN = (
-    "What the scanner measures",
-    "Reconstruction as a flow",
-    "Euler, RK2, RK4",
-    "A network as the right-hand side",
-    "Gradients through the solver or around it",
-    "Training it properly",
-    "Learning the solver I: Euler and RK2",
-    "Learning the solver II: RK4, attention, dilation, checkpointing",
-    "Full training on fastMRI with a GPU",
-    "Does it reproduce?",
-    "When it breaks, and beyond the paper",
-)
+PROMISES = {
+    "What the scanner measures": "throw away three lines of four, and say exactly what that did",
+    "Reconstruction as a flow": "see why walking downhill on the data leads nowhere, and what must be added",
+    "Euler, RK2, RK4": "spend the same work on three solvers, and watch what it buys",
+    "A network as the right-hand side": "let thirty thousand numbers say where to go",
+    "Gradients through the solver or around it": "compare the ways to a gradient, in memory, time and error",
+    "Training it properly": "build loss and optimizer by hand, and make a comparison fair",
+    "Learning the solver I: Euler and RK2": "turn a method's table into a network",
+    "Learning the solver II: RK4, attention, dilation, checkpointing": "build the paper's whole model",
+    "Full training on fastMRI with a GPU": "run the paper's experiment on the paper's data",
+    "Does it reproduce?": "set our table beside the paper's, row by row",
+    "When it breaks, and beyond the paper": "change one thing at a time until it fails",
+}
+"""Each chapter, and what it promises, in one line."""
+PLAN = tuple(PROMISES)
 MODES = {"quick": "quick mode", "cpu": "cpu mode", "full": "full mode"}
 
 
@@ -46,14 +48,13 @@ def note(seconds: float | None, budget: float) -> nodes.container:
 
 
 def add_note(app: Sphinx, doctree: nodes.document) -> None:
-    """Put the note below the title of each notebook's page."""
+    """Put the note at the end of each notebook's page: above, it would push the first picture off the screen."""
     path = ROOT / f"{app.env.docname}.ipynb"
     title = next(iter(doctree.findall(nodes.title)), None)
     if not path.is_file() or title is None:
         return
     ran = NbMetadataCollector.get_exec_data(app.env, app.env.docname)
-    place = title.parent.index(title) + 1
-    title.parent.insert(place, note(ran["runtime"] if ran else None, read_chapter(path).seconds))
+    title.parent.append(note(ran["runtime"] if ran else None, read_chapter(path).seconds))
 
 
 def write_times(app: Sphinx, exception: Exception | None) -> None:
@@ -90,15 +91,16 @@ class ChapterTable(MarkdownDirective):
 
 
 class ChapterPlan(MarkdownDirective):
-    """All chapters of the book; those that exist are links."""
+    """All chapters of the book and what each promises; those that exist are links."""
 
     def markdown(self) -> str:
         """A numbered list and how much of it is there."""
         written = {c.number: c for c in chapters()}
-        lines = [
-            f"{n}. " + (f"[{written[n].title}](/{written[n].docname}.ipynb)" if n in written else title)
-            for n, title in enumerate(PLAN, start=1)
-        ]
+        lines = []
+        for n, (title, promise) in enumerate(PROMISES.items(), start=1):
+            there = n in written
+            name = f"[{title}](/{written[n].docname}.ipynb)" if there else title
+            lines.append(f"{n}. {name}: {promise}." + ("" if there else " *Coming.*"))
         count = f"{len(PLAN)} chapters, of which {len(written)} can be read today." if len(written) < len(PLAN) else ""
         return "\n\n".join(filter(None, [count, "\n".join(lines)]))
 

@@ -120,12 +120,10 @@ class Chapter:
 
     @cached_property
     def exercises(self) -> int:
-        """Exercises: a heading, a bold opening or a numbered point each, whichever the chapter uses."""
-        text = "\n".join(s.text if s.title == "Exercises" else "" for s in self.sections)
-        named = set(re.findall(r"\bExercise\s+(\d+(?:\.\d+)?)", "\n".join(self.prose)))
-        return max(
-            len(named), len(re.findall(r"^\d+\.\s", re.sub(r"<details>.*?</details>", "", text, flags=re.S), re.M))
-        )
+        """Exercises: a bold or numbered opening each, in the section of that name."""
+        text = "\n".join(s.text for s in self.sections if s.title == "Exercises")
+        asked = re.sub(r"<details>.*?</details>", "", text, flags=re.DOTALL)
+        return len(set(re.findall(r"^(?:\*\*)?(\d+)\.\s", asked, re.MULTILINE)))
 
     @cached_property
     def checks(self) -> int:

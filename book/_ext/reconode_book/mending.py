@@ -10,6 +10,8 @@ from pathlib import Path
 from docutils import nodes
 from sphinx.application import Sphinx
 
+from reconode_book import weight
+
 BADGE = "colab-badge.svg"
 Replacement = str | Callable[[re.Match[str]], str]
 
@@ -57,15 +59,16 @@ def mend(text: str) -> str:
 
 
 def mend_pages(app: Sphinx, exception: Exception | None) -> None:
-    """Mend every page once it is written."""
+    """Mend every page once it is written, and take off what it does not use."""
     if exception is not None or app.builder.format != "html":
         return
-    for path in Path(app.outdir).rglob("*.html"):
-        if "_static" not in path.parts:
-            before = path.read_text(encoding="utf-8")
-            after = mend(before)
-            if after != before:
-                path.write_text(after, encoding="utf-8")
+    out = Path(app.outdir)
+    pages = {p: p.read_text(encoding="utf-8") for p in out.rglob("*.html") if "_static" not in p.parts}
+    weight.write_sheet(out, list(pages.values()))
+    for path, before in pages.items():
+        after = weight.lighten(mend(before))
+        if after != before:
+            path.write_text(after, encoding="utf-8")
 
 
 def setup(app: Sphinx) -> None:

@@ -28,7 +28,8 @@ BUDGET, TARGET_BUDGET = 32_000, 8_500
 def trajectory(states: Tensor | Sequence[Tensor], target: Tensor, mask: Tensor, *, title: str = "") -> Widget:
     """Scrub t over a trajectory: image, error, k-space filling in, and PSNR along the way.
 
-    Between two states the widget goes straight: for Euler's method that is what the method itself does.
+    Between two states the widget goes straight, which is what Euler's method does; other solvers and learned step maps
+    have no states there.
 
     Args:
         states: the images at t = 0, 1/N, …, 1, complex ``(N + 1, rows, columns)``, or each with a batch axis of length

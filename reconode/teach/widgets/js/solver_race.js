@@ -223,7 +223,7 @@ function build({ root, onTheme }, data) {
   });
   const problem = choice({
     label: "Problem",
-    options: { spiral: "spiral", dahlquist: "Dahlquist", pendulum: "pendulum" },
+    options: { spiral: "spiral", dahlquist: "decay", pendulum: "pendulum" },
     value: now.problem,
     changed: (value) => {
       now.problem = value;

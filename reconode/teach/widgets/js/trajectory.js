@@ -156,7 +156,7 @@ async function build({ root, onTheme }, data) {
     make(
       "p",
       { class: "hint" },
-      `${data.name ? `${data.name}. ` : ""}Marks on the curve are the states of the solver; between them the widget goes straight, as Euler does.`,
+      `${data.name ? `${data.name}. ` : ""}Marks on the curve are the model’s states; between them the widget goes straight.`,
     ),
     live.element,
   );
