@@ -24,6 +24,7 @@ from reconode_book import (  # noqa: E402
     paper_index,
     pictures,
     results_page,
+    weight,
 )
 
 from reconode.experiment import paper  # noqa: E402
@@ -84,6 +85,29 @@ def test_every_module_has_a_place_in_the_reference() -> None:
         name = ".".join(path.relative_to(ROOT / "reconode").with_suffix("").parts)
         if path.stem != "__init__" and name not in inner and name.split(".")[0] not in rooms:
             assert f"reconode.{name}" in shown, f"{name} is on no page of book/api"
+
+
+def test_the_exercises_are_counted_by_their_openings() -> None:
+    text = "## Exercises\n\n**1. A.** Do.\n\n<details>\n\n9. no exercise\n\n</details>\n\n**2. B.** Do.\n\n## Recap\n\n3. no"
+    cells = [{"cell_type": "markdown", "source": text}]
+    assert markdown.Chapter(ROOT / "notebooks/01_a.ipynb", cells, {}).exercises == 2
+    assert all(chapter.exercises >= 4 for chapter in BOOK)
+    assert all(chapter.checks <= chapter.exercises for chapter in BOOK)
+
+
+def test_a_page_is_spared_what_it_does_not_use() -> None:
+    scripts = (
+        '<script src="../_static/scripts/fontawesome.js?digest=1"></script>\n'
+        '<script defer="defer" src="../_static/vendor/mathjax/tex-chtml-full.js?v=1"></script>\n'
+    )
+    assert weight.lighten(scripts) == '<link rel="stylesheet" href="../_static/icons.css" />\n'
+    formula = '<span class="math notranslate nohighlight">x</span>'
+    assert "mathjax" in weight.lighten(scripts + formula)
+    assert weight.names('<span class="fa-solid fa-bars"></span><i class="fab fa-github fa-lg"></i>') == {"bars", "github"}
+    script = 'a={bars:[448,512,["navicon"],"f0c9","M0 96z"],"x-y":[1,2,[],"f","M1z"]}'
+    assert ".fa-bars" in weight.sheet({"bars"}, script)
+    with pytest.raises(KeyError, match="github"):
+        weight.sheet({"github"}, script)
 
 
 def test_the_plan_agrees_with_the_chapters() -> None:

@@ -139,6 +139,14 @@ def test_no_page_is_heavy(path: Path) -> None:
 
 
 @every_page
+def test_mathematics_and_its_script_come_together(path: Path) -> None:
+    page = read(path)
+    formulas = page.select(".math.notranslate")
+    scripts = [tag for tag in page.find_all("script", src=True) if "mathjax" in str(tag["src"])]
+    assert bool(formulas) == bool(scripts)
+
+
+@every_page
 def test_other_sites_can_show_a_card(path: Path) -> None:
     if path.name == "404.html":
         pytest.skip("nobody links to it")

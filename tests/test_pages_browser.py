@@ -9,6 +9,7 @@ from __future__ import annotations
 import functools
 import http.server
 import os
+import re
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -22,6 +23,7 @@ PAGES = sorted(p for p in SITE.rglob("*.html") if not {"_static", "_sources"} & 
 AXE = ROOT / "node_modules/axe-core/axe.min.js"
 SUBFOLDER = "some/folder"
 HEAVIEST = 3_000_000
+LANDING = 1_000_000
 WIDTHS = (1280, 390)
 
 every_page = pytest.mark.parametrize("path", PAGES, ids=lambda path: path.relative_to(SITE).as_posix())
@@ -171,12 +173,68 @@ def test_mathematics_is_typeset(visit: Visit) -> None:
     assert page.locator("mjx-merror").count() == 0
 
 
+def test_the_first_page_is_light_and_loads_no_more_than_it_uses(visit: Visit) -> None:
+    """Every byte before a click: scripts, styles and fonts too."""
+    bodies: dict[str, int] = {}
+    visit.page.on("response", lambda r: bodies.update({r.url: len(r.body())}))
+    page = visit.open("book/index.html")
+    page.locator(".reconode-widget[data-ready]").wait_for(state="attached")
+    assert sum(bodies.values()) <= LANDING, sorted(bodies.items(), key=lambda item: -item[1])[:5]
+    assert not [url for url in bodies if re.search("mathjax|fontawesome", url, re.IGNORECASE)]
+
+
+@pytest.mark.parametrize("width", WIDTHS)
+def test_the_first_screen_has_two_buttons_and_a_live_picture(visit: Visit, width: int) -> None:
+    visit.page.set_viewport_size({"width": width, "height": 800})
+    page = visit.open("book/index.html")
+    for text in ("Start chapter 1", "Open in Colab"):
+        box = page.get_by_role("link", name=text).first.bounding_box()
+        assert box["y"] + box["height"] < 400, text
+    assert page.locator(".reconode-widget").bounding_box()["y"] < 400
+
+
+@pytest.mark.parametrize("width", WIDTHS)
+def test_a_chapter_opens_with_its_picture(visit: Visit, width: int) -> None:
+    """Where its cells carry the tags; the code that draws lies below what it draws."""
+    visit.page.set_viewport_size({"width": width, "height": 844})
+    tagged = [p for p in PAGES if p.parent.name == "notebooks" and "tag_first-picture" in p.read_text(encoding="utf-8")]
+    if not tagged:
+        pytest.skip("no chapter has a cell with the tag first-picture")
+    for path in tagged:
+        page = visit.open(path.relative_to(SITE).as_posix())
+        picture = page.locator(".tag_first-picture .cell_output img, .tag_first-picture .reconode-widget").first
+        top = picture.bounding_box()["y"]
+        assert top < 600, f"{path.stem}: the first picture begins at {top:.0f} px"
+        assert page.locator(".tag_first-picture .cell_input").bounding_box()["y"] > top
+
+
+def test_every_icon_is_drawn(visit: Visit) -> None:
+    page = visit.open("book/index.html")
+    bare = """[...document.querySelectorAll('.fas, .fab, .far, .fa-solid, .fa-brands')]
+        .filter(e => !getComputedStyle(e).getPropertyValue('--icon')).map(e => e.className)"""
+    assert page.evaluate(bare) == []
+    assert page.locator(".fa-solid").count() > 5
+
+
+def test_what_is_wider_than_its_box_says_so(visit: Visit) -> None:
+    """A table that scrolls lies under shadows that a cover of the page's colour lifts at its ends."""
+    visit.page.set_viewport_size({"width": 390, "height": 844})
+    page = visit.open("book/results.html")
+    found = page.evaluate(
+        """[...document.querySelectorAll('.bd-article .pst-scrollable-table-container')]
+            .filter(e => e.scrollWidth > e.clientWidth)
+            .map(e => [getComputedStyle(e).backgroundAttachment, getComputedStyle(e.querySelector('td')).backgroundColor])"""
+    )
+    assert found
+    assert {tuple(f) for f in found} == {("local, local, scroll, scroll, scroll", "rgba(0, 0, 0, 0)")}
+
+
 def test_the_look_is_the_readers_choice(visit: Visit) -> None:
     page = visit.open("book/index.html")
-    shown = "[...document.querySelectorAll('.signature img')].map(e => e.checkVisibility())"
-    assert page.evaluate(shown) == [True, False]
+    shown = "document.querySelector('.reconode-widget').shadowRoot.querySelector('.card').dataset.theme"
+    assert page.evaluate(shown) == "light"
     visit.look(WIDTHS[0], "dark")
-    assert page.evaluate(shown) == [False, True]
+    assert page.evaluate(shown) == "dark"
     button = page.locator(".theme-switch-button:visible").first
     before = page.evaluate("document.documentElement.dataset.mode")
     button.click()

@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 from urllib.parse import quote
 
-ICON = re.compile(r'<i class="[^"]*\bfa-(?:solid|brands|regular)\b[^"]*"')
+ICON = re.compile(r'<(?:i|span) class="[^"]*\bfa(?:s|b|r|-solid|-brands|-regular)\b[^"]*"')
 NAME = re.compile(r"\bfa-([a-z][a-z-]*)\b")
 SCRIPT = re.compile(r'[ \t]*<script src="([^"]*)scripts/fontawesome\.js[^"]*"></script>\n?')
 PRELOAD = re.compile(r'[ \t]*<link rel="preload"[^>]*fontawesome[^>]*/?>\n?')
@@ -14,12 +14,13 @@ MATHJAX = re.compile(r"[ \t]*<script[^>]*mathjax[^>]*></script>\n?|<script>windo
 FORMULA = re.compile(r'class="math\b|class="[^"]*\bnotranslate nohighlight\b')
 MODIFIERS = {"solid", "brands", "regular", "lg", "fw", "sm", "xs", "xl"}
 SHEET = "icons.css"
+ALL = ":is(.fas, .fab, .far, .fa-solid, .fa-brands, .fa-regular)"
 RULES = (
     # The theme's own rules for icons as letters of a font, switched off, so that no font is loaded either.
-    '[class*="fa-"]::before { content: none !important; }\n'
-    ':where(i[class*="fa-"]) { display: inline-block; width: 1em; height: 1em; vertical-align: -0.125em; '
+    f"{ALL}::before {{ content: none !important; }}\n"
+    f":where({ALL}) {{ display: inline-block; width: 1em; height: 1em; vertical-align: -0.125em; "
     "background: currentColor; mask: var(--icon) center / contain no-repeat; }\n"
-    "@media (forced-colors: active) { i[class*='fa-'] { forced-color-adjust: none; background: CanvasText; } }\n"
+    f"@media (forced-colors: active) {{ {ALL} {{ forced-color-adjust: none; background: CanvasText; }} }}\n"
 )
 
 
