@@ -10,7 +10,7 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "book/_ext"))
 
-from reconode_book import landing  # noqa: E402
+from reconode_book import landing
 
 
 @pytest.mark.parametrize("variant", ["", "long"])

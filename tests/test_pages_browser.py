@@ -151,7 +151,8 @@ def test_the_keyboard_reaches_everything_and_shows_where_it_is(visit: Visit) -> 
         page.keyboard.press("Tab")
         focus = page.evaluate(
             """() => {
-                const e = document.activeElement;
+                let e = document.activeElement;
+                while (e?.shadowRoot?.activeElement) e = e.shadowRoot.activeElement;
                 if (!e || e === document.body) return null;
                 const parts = [e, ...e.children].map(part => [getComputedStyle(part), part.getBoundingClientRect()]);
                 const shown = parts.some(([style, box]) => box.width > 0 && box.height > 0
@@ -223,7 +224,8 @@ def test_what_is_wider_than_its_box_says_so(visit: Visit) -> None:
     found = page.evaluate(
         """[...document.querySelectorAll('.bd-article .pst-scrollable-table-container')]
             .filter(e => e.scrollWidth > e.clientWidth)
-            .map(e => [getComputedStyle(e).backgroundAttachment, getComputedStyle(e.querySelector('td')).backgroundColor])"""
+            .map(e => [e, e.querySelector('td')].map(part => getComputedStyle(part)))
+            .map(([box, cell]) => [box.backgroundAttachment, cell.backgroundColor])"""
     )
     assert found
     assert {tuple(f) for f in found} == {("local, local, scroll, scroll, scroll", "rgba(0, 0, 0, 0)")}

@@ -80,7 +80,7 @@ class FindingText(MarkdownDirective):
             f"**One thing we did not expect.** The paper's largest learned solver has {big:,} parameters. Twenty-six "
             f"small learned Euler steps that share {small:,}, for about the same compute, {verdict(short)} after "
             f"{short.steps:,} training steps ({seeds(len(short.small))} against {seeds(len(short.big))}).",
-            f"After {long.steps:,} they {verdict(long)}." if long else "Whether that lasts in longer trainings: not run.",
+            f"After {long.steps:,} they {verdict(long)}." if long else "Longer trainings: not run.",
             "[The evidence](/book/answers.md).",
         ]
         return " ".join(parts)

@@ -40,7 +40,9 @@ def sheet(icons: set[str], script: str) -> str:
         drawn = re.search(rf'[{{,]"?{name}"?:\[(\d+),(\d+),\[[^\]]*\],"[^"]*","([^"]+)"\]', script)
         if drawn is None:
             raise KeyError(f"Font Awesome has no icon {name}")
-        svg = f"<svg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 {drawn[1]} {drawn[2]}'><path d='{drawn[3]}'/></svg>"
+        svg = (
+            f"<svg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 {drawn[1]} {drawn[2]}'><path d='{drawn[3]}'/></svg>"
+        )
         rules.append(f'.fa-{name} {{ --icon: url("data:image/svg+xml,{quote(svg, safe=" =:/")}"); }}\n')
     return RULES + "".join(rules)
 
