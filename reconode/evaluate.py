@@ -79,6 +79,20 @@ def reconstruct(
     return image
 
 
+def reconstruct_and_score(
+    model: Model, volume: Volume, mask: Tensor | None = None, *, device: torch.device | str = "cpu"
+) -> tuple[Tensor, metrics.Scores]:
+    """A volume's reconstruction by :func:`reconstruct`, and its scores against the volume's target.
+
+    Raises:
+        DataError: as :func:`reconstruct`, and for a volume without a target, as the files of a test set.
+    """
+    if volume.target is None:
+        raise DataError(f"{volume.info.path}: no target in it, so nothing can be scored; expected one with targets")
+    image = reconstruct(model, volume, mask, device=device)
+    return image, metrics.scores(image, volume.target)
+
+
 def write(path: str | Path, reconstruction: Reconstruction) -> None:
     """Write a reconstruction as HDF5, whole or not at all: fastMRI's ``reconstruction`` and its mask."""
     data = {IMAGE: reconstruction.image.numpy(), "mask": reconstruction.mask.numpy().astype(np.float32)}

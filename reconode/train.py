@@ -149,11 +149,31 @@ def source(settings: Settings, accelerator: Accelerator) -> Source:
     """The data that the settings name, this process's share of it."""
     rank, processes = accelerator.process_index, accelerator.num_processes
     check_share(settings.batch_size, processes)
-    common = (settings.acceleration, settings.mask, settings.batch_size, settings.seed)
     if settings.data == SIMULATED:
-        made = (settings.size, settings.mix, settings.validation, accelerator.device)
-        return Simulated(*common, *made, rank, processes, settings.keep)
-    return Folder(settings.data, *common, settings.workers, settings.validation, rank, processes)
+        return Simulated(
+            acceleration=settings.acceleration,
+            kind=settings.mask,
+            batch_size=settings.batch_size,
+            seed=settings.seed,
+            shape=settings.size,
+            mix=settings.mix,
+            validation_slices=settings.validation,
+            device=accelerator.device,
+            rank=rank,
+            processes=processes,
+            keep=settings.keep,
+        )
+    return Folder(
+        settings.data,
+        acceleration=settings.acceleration,
+        kind=settings.mask,
+        batch_size=settings.batch_size,
+        seed=settings.seed,
+        workers=settings.workers,
+        validation_volumes=settings.validation,
+        rank=rank,
+        processes=processes,
+    )
 
 
 def loss(x: Tensor, batch: Batch) -> Tensor:

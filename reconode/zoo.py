@@ -43,6 +43,7 @@ class Entry:
         family: "classical", "baseline", "FT", "FA", "LT", "ODE", "beyond" or "ablation".
         twin: the model whose trained weights it shares. The discrete adjoint's gradients are backpropagation's to the
             last bit, so that FA trained with it becomes FT (results/small/copies.json).
+        searched_with: the model whose search for a learning rate decides for this one too; "" is itself.
     """
 
     title: str
@@ -50,6 +51,7 @@ class Entry:
     summary: str
     family: str
     twin: str = ""
+    searched_with: str = ""
 
     @property
     def learned(self) -> bool:
@@ -73,76 +75,155 @@ MODELS: dict[str, Entry] = {
     "kiki-net": Entry("KIKI-Net", baselines.KIKINet, "k-space and image networks in turn", "baseline"),
     "d5c5": Entry("D5C5", baselines.D5C5, "five CNNs that share nothing, data consistency after each", "baseline"),
     "fa-euler": Entry(
-        "ReconODE-FA-Euler", lambda: FixedSolver(EULER, gradient=Checkpoint()), "discrete adjoint", "FA", "ft-euler"
+        "ReconODE-FA-Euler",
+        lambda: FixedSolver(EULER, gradient=Checkpoint()),
+        "discrete adjoint",
+        "FA",
+        "ft-euler",
+        searched_with="ft-euler",
     ),
     "fa-rk2": Entry(
-        "ReconODE-FA-RK2", lambda: FixedSolver(HEUN, gradient=Checkpoint()), "discrete adjoint", "FA", "ft-rk2"
+        "ReconODE-FA-RK2",
+        lambda: FixedSolver(HEUN, gradient=Checkpoint()),
+        "discrete adjoint",
+        "FA",
+        "ft-rk2",
+        searched_with="ft-euler",
     ),
     "fa-rk4": Entry(
-        "ReconODE-FA-RK4", lambda: FixedSolver(RK4, gradient=Checkpoint()), "discrete adjoint", "FA", "ft-rk4"
+        "ReconODE-FA-RK4",
+        lambda: FixedSolver(RK4, gradient=Checkpoint()),
+        "discrete adjoint",
+        "FA",
+        "ft-rk4",
+        searched_with="ft-euler",
     ),
     "ft-euler": Entry("ReconODE-FT-Euler", lambda: FixedSolver(EULER), "backpropagation through Euler", "FT"),
-    "ft-rk2": Entry("ReconODE-FT-RK2", lambda: FixedSolver(HEUN), "backpropagation through Heun", "FT"),
-    "ft-rk4": Entry("ReconODE-FT-RK4", lambda: FixedSolver(RK4), "backpropagation through classical RK4", "FT"),
-    "lt-euler": Entry("ReconODE-LT-Euler", lambda: LearnedSolver(1), "learned solver, one stage", "LT"),
+    "ft-rk2": Entry(
+        "ReconODE-FT-RK2", lambda: FixedSolver(HEUN), "backpropagation through Heun", "FT", searched_with="ft-euler"
+    ),
+    "ft-rk4": Entry(
+        "ReconODE-FT-RK4",
+        lambda: FixedSolver(RK4),
+        "backpropagation through classical RK4",
+        "FT",
+        searched_with="ft-euler",
+    ),
+    "lt-euler": Entry(
+        "ReconODE-LT-Euler", lambda: LearnedSolver(1), "learned solver, one stage", "LT", searched_with="lt-rk2"
+    ),
     "lt-rk2": Entry("ReconODE-LT-RK2", lambda: LearnedSolver(2), "learned solver, two stages, attention", "LT"),
-    "lt-rk4": Entry("ReconODE-LT-RK4", lambda: LearnedSolver(4), "learned solver, four stages, attention", "LT"),
-    "neural-ode": Entry("Neural ODE", lambda: AdaptiveSolver(), "dopri5 and the continuous adjoint", "ODE"),
+    "lt-rk4": Entry(
+        "ReconODE-LT-RK4",
+        lambda: LearnedSolver(4),
+        "learned solver, four stages, attention",
+        "LT",
+        searched_with="lt-rk2",
+    ),
+    "neural-ode": Entry(
+        "Neural ODE",
+        lambda: AdaptiveSolver(),
+        "dopri5 and the continuous adjoint",
+        "ODE",
+        searched_with="fa-euler-continuous",
+    ),
     "pc-flow": Entry(
-        "PC-Flow", PCFlow, "beyond the paper: Euler steps, θ(t) in five pieces, fed DC's correction", "beyond"
+        "PC-Flow",
+        PCFlow,
+        "beyond the paper: Euler steps, θ(t) in five pieces, fed DC's correction",
+        "beyond",
+        searched_with="d5c5",
     ),
     "lt-rk4-no-attention": Entry(
-        "LT-RK4, no attention", lambda: LearnedSolver(4, attention=False), "one number a stage instead", "ablation"
+        "LT-RK4, no attention",
+        lambda: LearnedSolver(4, attention=False),
+        "one number a stage instead",
+        "ablation",
+        searched_with="lt-rk2",
     ),
     "lt-rk4-no-dilation": Entry(
-        "LT-RK4, no dilation", lambda: LearnedSolver(4, dilation=False), "every stage looks equally wide", "ablation"
+        "LT-RK4, no dilation",
+        lambda: LearnedSolver(4, dilation=False),
+        "every stage looks equally wide",
+        "ablation",
+        searched_with="lt-rk2",
     ),
     "lt-rk4-end": Entry(
-        "LT-RK4, y at the end", lambda: LearnedSolver(4, consistency="end"), "data consistency once", "ablation"
+        "LT-RK4, y at the end",
+        lambda: LearnedSolver(4, consistency="end"),
+        "data consistency once",
+        "ablation",
+        searched_with="lt-rk2",
     ),
     "ft-euler-end": Entry(
-        "FT-Euler, y at the end", lambda: FixedSolver(EULER, consistency="end"), "data consistency once", "ablation"
+        "FT-Euler, y at the end",
+        lambda: FixedSolver(EULER, consistency="end"),
+        "data consistency once",
+        "ablation",
+        searched_with="ft-euler",
     ),
     "ft-euler-untimed": Entry(
         "FT-Euler, autonomous",
         lambda: FixedSolver(EULER, f=Dynamics(timed=False)),
         "f does not see the time",
         "ablation",
+        searched_with="ft-euler",
     ),
     "fa-euler-continuous": Entry(
         "FA-Euler, continuous", lambda: FixedSolver(EULER, gradient=ContinuousAdjoint()), "continuous adjoint", "FA"
     ),
     "fa-rk2-continuous": Entry(
-        "FA-RK2, continuous", lambda: FixedSolver(HEUN, gradient=ContinuousAdjoint()), "continuous adjoint", "FA"
+        "FA-RK2, continuous",
+        lambda: FixedSolver(HEUN, gradient=ContinuousAdjoint()),
+        "continuous adjoint",
+        "FA",
+        searched_with="fa-euler-continuous",
     ),
     "fa-rk4-continuous": Entry(
-        "FA-RK4, continuous", lambda: FixedSolver(RK4, gradient=ContinuousAdjoint()), "continuous adjoint", "FA"
+        "FA-RK4, continuous",
+        lambda: FixedSolver(RK4, gradient=ContinuousAdjoint()),
+        "continuous adjoint",
+        "FA",
+        searched_with="fa-euler-continuous",
     ),
     "fa-euler-anode": Entry(
         "FA-Euler, ANODE's defaults",
         lambda: FixedSolver(EULER, 2, Checkpoint(), "end"),
         "two steps, y at the end",
         "ablation",
+        searched_with="ft-euler",
     ),
     "fa-rk2-anode": Entry(
         "FA-RK2, ANODE's defaults",
         lambda: FixedSolver(MIDPOINT, 2, Checkpoint(), "end"),
         "two midpoint steps, y at the end",
         "ablation",
+        searched_with="ft-euler",
     ),
     "ft-euler-wide": Entry(
         "FT-Euler, 74 channels",
         lambda: FixedSolver(EULER, f=Dynamics(channels=74)),
         "as many parameters as LT-RK4",
         "ablation",
+        searched_with="ft-euler",
     ),
     "lt-euler-26": Entry(
-        "LT-Euler, 26 steps", lambda: LearnedSolver(1, steps=26), "as many multiply-adds as LT-RK4", "ablation"
+        "LT-Euler, 26 steps",
+        lambda: LearnedSolver(1, steps=26),
+        "as many multiply-adds as LT-RK4",
+        "ablation",
+        searched_with="lt-rk2",
     ),
     "lt-rk4-untimed": Entry(
-        "LT-RK4, autonomous", lambda: LearnedSolver(4, timed=False), "no stage sees the time", "ablation"
+        "LT-RK4, autonomous",
+        lambda: LearnedSolver(4, timed=False),
+        "no stage sees the time",
+        "ablation",
+        searched_with="lt-rk2",
     ),
-    "lt-rk4-unshared": Entry("LT-RK4, unshared", lambda: UnsharedSolver(4), "other weights in each step", "ablation"),
+    "lt-rk4-unshared": Entry(
+        "LT-RK4, unshared", lambda: UnsharedSolver(4), "other weights in each step", "ablation", searched_with="lt-rk2"
+    ),
 }
 """The rows of Table 1 by their names, the classical methods, the original neural ODE, and the ablations."""
 

@@ -13,7 +13,7 @@ from typer.testing import CliRunner
 
 from reconode import zoo
 from reconode.cli.__main__ import app
-from reconode.errors import UsageError
+from reconode.errors import DataError, UsageError
 from reconode.experiment import cost, queue, record, results, transfer
 from reconode.experiment import plan as plans
 from reconode.experiment.benchmark import Benchmark, in_memory
@@ -137,6 +137,17 @@ def test_a_diverged_training_starts_again_slower_and_is_a_result_at_last(plan, m
     assert said["failed"] == "step 5: the loss is nan, its gradient inf"
 
 
+def test_volumes_without_targets_are_named(plan, make_volume):
+    for split in ("singlecoil_train", "singlecoil_val"):
+        for n in range(2):
+            mask = torch.arange(48) % 2 == 0 if split == "singlecoil_val" else None
+            path = make_volume(f"blind/{split}/f{n}.h5", slices=1, rows=64, columns=48, recon=(32, 32), mask=mask)
+    real = replace(plan, data=str(path.parents[1]), rows=None, rate=4e-3)
+    for job in (Job("zero-filled"), Job("lt-euler")):
+        with pytest.raises(DataError, match=r"singlecoil_val.f0\.h5: no target in it"):
+            queue.run(real, job)
+
+
 def test_every_row_sees_as_many_rows(plan):
     slabs, whole = plan.settings(Job("lt-rk4")), plan.settings(Job("kiki-net"))
     assert (slabs.rows, whole.rows) == (32, None)
@@ -160,6 +171,7 @@ def test_ties_go_to_the_lower_rate(plan, monkeypatch, psnr, rate):
 def test_families_are_searched_once():
     assert {plans.family(name) for name in plans.TABLE1 if zoo.find(name).learned} == set(plans.REPRESENTATIVES)
     assert all(plans.family(model) == name for name, model in plans.REPRESENTATIVES.items())
+    assert {plans.family(name) for name, entry in zoo.MODELS.items() if entry.learned} == set(plans.REPRESENTATIVES)
     assert plans.family("lt-rk4-no-attention") == "learned solver"
     assert plans.family("ft-euler-wide") == plans.family("fa-rk2-anode") == "fixed solver"
     assert plans.family("fa-rk4-continuous") == plans.family("neural-ode") == "continuous adjoint"

@@ -11,7 +11,7 @@ import torch
 from reconode import masks
 from reconode.errors import UsageError
 
-GOLDEN = [  # kind, acceleration, file, columns, lines, sha1 of the packed bits (FACTS.md section 3)
+GOLDEN = [  # kind, acceleration, file, columns, lines, sha1 of the packed bits
     ("random", 4, "file1000000.h5", 368, 88, "00824498d065"),
     ("random", 4, "file1000000.h5", 372, 89, "3bf6d27739f4"),
     ("random", 4, "file1000007.h5", 368, 92, "867742019123"),

@@ -6,6 +6,7 @@ import math
 
 import numpy as np
 import pytest
+import scipy.stats
 import torch
 from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 
@@ -112,6 +113,17 @@ class TestBootstrap:
         assert interval.low == pytest.approx(values.mean() - half, abs=0.1 * half)
         assert interval.high == pytest.approx(values.mean() + half, abs=0.1 * half)
         assert interval.volumes == 200
+
+    @pytest.mark.parametrize("confidence", [0.8, 0.95])
+    def test_is_scipys_percentile_interval(self, confidence):
+        """Of other draws: they agree to the draws' own spread."""
+        values = np.random.default_rng(3).gamma(2.0, size=40)
+        ours = metrics.bootstrap(values, confidence)
+        theirs = scipy.stats.bootstrap(
+            (values,), np.mean, confidence_level=confidence, method="percentile", random_state=4
+        ).confidence_interval
+        width = theirs.high - theirs.low
+        assert (ours.low, ours.high) == pytest.approx((theirs.low, theirs.high), abs=0.05 * width)
 
     def test_coverage(self):
         """A 90 % interval of the mean of 40 values holds the truth in about 90 % of repetitions."""

@@ -160,7 +160,7 @@ class TestDataConsistency:
         torch.testing.assert_close(E.enforce(self.x, self.y, 0.0), self.x, atol=1e-12, rtol=0)
 
     def test_zero_filled_start_has_no_data_gradient(self):
-        """FACTS section 4: E^H (E x0 - y) = 0 at x0 = E^H y for one coil."""
+        """E^H (E x0 - y) = 0 at x0 = E^H y for one coil."""
         E = operators(16, 12, torch.complex128)["hybrid"]
         y = E.measure(self.y)
         assert E.residual(E.H(y), y).abs().max() < 1e-14

@@ -202,12 +202,6 @@ def jobs(models: Sequence[str], accelerations: Sequence[float], seeds: Sequence[
 
 
 def family(model: str) -> str:
-    """Which search decides for a model."""
-    entry = zoo.find(model)
-    if model == "neural-ode" or model.endswith("-continuous"):
-        return "continuous adjoint"
-    if entry.family == "beyond":
-        return "D5C5"  # the same networks
-    if model.startswith("lt-"):
-        return "learned solver"
-    return entry.title if entry.family == "baseline" else "fixed solver"
+    """Which search decides for a model: the one of :data:`REPRESENTATIVES` that its zoo's entry names."""
+    searched = zoo.find(model).searched_with or model
+    return next(name for name, representative in REPRESENTATIVES.items() if representative == searched)

@@ -14,6 +14,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
+from filelock import FileLock, Timeout
 from torch import nn
 
 from reconode import zoo
@@ -176,16 +177,14 @@ def ship(plan: Plan, half: set[str]) -> list[Path]:
 @contextlib.contextmanager
 def claim(folder: Path) -> Iterator[bool]:
     """Whether this process may work in a folder now; a lock that ends with the process, however that ends."""
-    try:
-        import fcntl
-    except ImportError:  # Windows: one process at a time is the user's to see to
-        yield True
-        return
     folder.mkdir(parents=True, exist_ok=True)
-    with open(folder / "lock", "w") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            yield False
-            return
+    lock = FileLock(folder / "lock")
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        yield False
+        return
+    try:
         yield True
+    finally:
+        lock.release()

@@ -15,7 +15,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from reconode import evaluate, masks, metrics, zoo
+from reconode import evaluate, masks, zoo
 from reconode.data.fastmri import Volume
 from reconode.experiment import results
 from reconode.experiment.plan import Job, Plan
@@ -77,14 +77,16 @@ def head(plan: Plan, job: Job) -> dict[str, Any]:
 def score(
     model: Model, volumes: Iterable[Volume], acceleration: float, mask: str = "random", device: str = "cpu"
 ) -> list[dict[str, Any]]:
-    """Each volume's name, contrast and scores by fastMRI's convention; its name seeds the mask."""
+    """Each volume's name, contrast and scores by fastMRI's convention; its name seeds the mask.
+
+    Raises:
+        DataError: for a volume without a target.
+    """
     scored = []
     for volume in volumes:
         drawn = masks.draw(mask, volume.width, acceleration, seed=volume.name)
-        assert volume.target is not None
-        image = evaluate.reconstruct(model, volume, drawn, device=device)
-        values = metrics.scores(image, volume.target).as_dict()
-        scored.append({"name": volume.name, "acquisition": volume.info.acquisition, **values})
+        _, scores = evaluate.reconstruct_and_score(model, volume, drawn, device=device)
+        scored.append({"name": volume.name, "acquisition": volume.info.acquisition, **scores.as_dict()})
     return scored
 
 

@@ -97,13 +97,12 @@ def run(plan: Plan, job: Job, real: Path | None) -> bool:
 def score(model: zoo.Model, volume: Volume, test: Test, device: str) -> tuple[dict[str, Any], list[dict[str, float]]]:
     """A volume's scores, and its slices'."""
     mask = masks.draw(test.mask, volume.width, test.acceleration, seed=volume.name)
+    image, scores = evaluate.reconstruct_and_score(model, volume, mask, device=device)
     assert volume.target is not None
-    image = evaluate.reconstruct(model, volume, mask, device=device)
-    whole = metrics.scores(image, volume.target).as_dict()
     slices = [
         metrics.scores(x[None], t[None]).as_dict() for x, t in zip(image, volume.target, strict=True) if t.max() > 0
     ]
-    return {"name": volume.name, "acquisition": volume.info.acquisition, **whole}, slices
+    return {"name": volume.name, "acquisition": volume.info.acquisition, **scores.as_dict()}, slices
 
 
 def path(plan: Plan, job: Job) -> Path:

@@ -70,7 +70,7 @@ def slices(
         seed: names the series.
         start: number of the first slice.
         mix: 'knees' (mostly coronal, as fastMRI's, some sagittal and axial), or 'broad': a third whole knees at any
-            angle, a third small or oblique fields of view in them, a third other layouts. For training (FACTS.md, 6).
+            angle, a third small or oblique fields of view in them, a third other layouts. For training.
         coils: receive coils; with one there are no sensitivities, but the shading is there.
         contrast: 'CORPD_FBK' or 'CORPDFS_FBK'; None draws it. In 'broad' it holds for the knees only.
         noise: standard deviation as a share of the brightest pixel; None draws it, from 0.003 to 0.06.
