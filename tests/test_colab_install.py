@@ -7,6 +7,7 @@ has pyproject.toml's requirements. Better versions of everything lie ready, for 
 from __future__ import annotations
 
 import json
+import os
 import re
 import shlex
 import subprocess
@@ -73,7 +74,10 @@ def shelf(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def pip(environment: Path, *words: str) -> str:
     command = [sys.executable, "-m", "pip", "--python", str(environment / "bin/python"), "--isolated", *words]
-    done = subprocess.run(command, capture_output=True, text=True)
+    # --isolated leaves the machine's own configuration in force: its constraints and folders of wheels.
+    environ = {key: value for key, value in os.environ.items() if not key.startswith("PIP_")}
+    environ["PIP_CONFIG_FILE"] = os.devnull
+    done = subprocess.run(command, capture_output=True, text=True, env=environ)
     assert done.returncode == 0, done.stderr[-2000:]
     return done.stdout
 
@@ -103,6 +107,19 @@ def test_torch_and_numpy_stay(tmp_path: Path, shelf: Path, versions: dict[str, s
     assert "reconode" in there
     assert "matplotlib" in there, "the chapters draw"
     assert {name: there[name] for name in versions} == versions
+
+
+def test_the_machines_pip_configuration_is_left_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    limits, configuration = tmp_path / "limits.txt", tmp_path / "pip.conf"
+    limits.write_text("torch<=2.0\n")
+    configuration.write_text(f"[global]\nconstraint = {limits}\n")
+    monkeypatch.setenv("PIP_CONFIG_FILE", str(configuration))
+    environment = tmp_path / "venv"
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", str(environment)], check=True)
+    shelf = tmp_path / "wheels"
+    wheel(shelf, "torch", "999", [])
+    pip(environment, "install", "-q", "--no-index", "--find-links", str(shelf), "torch==999")
+    assert '"999"' in pip(environment, "list", "--format=json")
 
 
 def test_pip_is_tempted(tmp_path: Path, shelf: Path) -> None:

@@ -60,7 +60,8 @@ class Batch:
             notes.print(f"[bold red]failed:[/] {escape(entry['error'])}")
         if self.failed:
             total = len(self.failed) + len(self.done)
-            notes.print(f"{len(self.failed)} of {total} files failed; the others are done")
+            others = "; the others are done" if self.done else ""
+            notes.print(f"{len(self.failed)} of {plural(total, 'file')} failed{others}")
             raise typer.Exit(1)
 
 
@@ -163,6 +164,11 @@ def interval(value: Any, digits: int) -> str:
     if value.low != value.low:
         return f"{value.mean:.{digits}f}"
     return f"{value.mean:.{digits}f} [{value.low:.{digits}f}, {value.high:.{digits}f}]"
+
+
+def plural(number: int, what: str) -> str:
+    """A number with its noun: "1 volume", "2 volumes"."""
+    return f"{number} {what}" if number == 1 else f"{number} {what}s"
 
 
 def print_json(content: dict[str, Any]) -> None:

@@ -17,6 +17,8 @@ from reconode.cli.console import (
     find_device,
     interval,
     make_table,
+    notes,
+    plural,
     print_json,
     run_batch,
 )
@@ -99,7 +101,8 @@ def simulate(
     else:
         kept = sum(entry["kept"] for entry in batch.done)
         was = f", {kept} of them there already" if kept else ""
-        answer.print(f"{len(batch.done)} volumes of {slices} slices in {folder}{was}")
+        count = f"{plural(len(batch.done), 'volume')} of {plural(slices, 'slice')}"
+        answer.print(f"{count} in {escape(str(folder))}{was}")
     batch.finish()
 
 
@@ -150,12 +153,12 @@ def info(
                 e["target"] or "none",
                 sampled,
             )
-            table.add_row(*map(str, row))
+            table.add_row(*(escape(str(cell)) for cell in row))
         if batch.done:
             answer.print(table)
         if len(batch.done) == 1:
             for key, value in batch.done[0]["attributes"].items():
-                answer.print(f"  {key}: {escape(str(value))}")
+                answer.print(f"  {escape(str(key))}: {escape(str(value))}")
     batch.finish()
 
 
@@ -219,7 +222,8 @@ def reconstruct(
     elif batch.done:
         slices = sum(e["slices"] for e in batch.done)
         rate = sum(e["seconds"] for e in batch.done) / slices
-        answer.print(f"{len(batch.done)} volumes, {slices} slices by {model} in {output}, {rate:.2f} s a slice")
+        count = f"{plural(len(batch.done), 'volume')}, {plural(slices, 'slice')}"
+        answer.print(f"{count} by {escape(model)} in {escape(str(output))}, {rate:.2f} s a slice")
     batch.finish()
 
 
@@ -238,7 +242,14 @@ def evaluate(
     from reconode import metrics
     from reconode.data import fastmri
     from reconode.figures import evaluation as drawing
+    from reconode.figures import panels
 
+    refused = None
+    if figure is not None:
+        try:
+            panels.check_ending(figure)
+        except UsageError as error:  # the scores are worth printing all the same
+            refused, figure = error, None
     references = {path.name: path for path in fastmri.volumes(reference)}
     results = fastmri.volumes(reconstructions)
 
@@ -266,12 +277,16 @@ def evaluate(
         table = make_table("volume", "acquisition", "PSNR dB", "SSIM", "NMSE")
         for s in batch.done:
             values = (f"{s.scores.psnr:.2f}", f"{s.scores.ssim:.4f}", f"{s.scores.nmse:.4f}")
-            table.add_row(s.name, s.acquisition, *values)
+            table.add_row(escape(s.name), escape(s.acquisition), *values)
         table.add_section()
         for group, scores in summary.items():
             cells = [interval(scores[key], digits) for key, digits in (("psnr", 2), ("ssim", 4), ("nmse", 4))]
-            table.add_row(f"mean of {scores['psnr'].volumes}", group, *cells)
+            table.add_row(f"mean of {scores['psnr'].volumes}", escape(group), *cells)
         answer.print(table)
         if figure is not None:
-            answer.print(f"figure: {figure}")
+            answer.print(f"figure: {escape(str(figure))}")
+    if refused is not None:
+        notes.print(f"[bold red]no figure:[/] {escape(str(refused))}")
     batch.finish()
+    if refused is not None:
+        raise typer.Exit(1)

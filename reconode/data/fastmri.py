@@ -223,7 +223,7 @@ def write(
     kspace: Tensor,
     *,
     acquisition: str,
-    recon: tuple[int, int] = KNEE,
+    recon: tuple[int, int] | None = None,
     padding: tuple[int, int] | None = None,
     mask: Tensor | None = None,
     attributes: Mapping[str, Any] | None = None,
@@ -235,9 +235,10 @@ def write(
 
     Args:
         path: the file to write; its folder is made.
-        kspace: complex64, fully sampled, ``(slices, rows, columns)`` or ``(slices, coils, rows, columns)``.
+        kspace: complex64, fully sampled, ``(slices, rows, columns)`` or ``(slices, coils, rows, columns)``; complex128
+            is stored as complex64.
         acquisition: the contrast, 'CORPD_FBK' or 'CORPDFS_FBK' for knees.
-        recon: rows and columns of the reconstructed image.
+        recon: rows and columns of the reconstructed image; None takes 320 x 320, or what smaller k-space has.
         padding: the acquired columns ``[left, right)``; all of them when None.
         mask: bool ``(columns,)`` writes a test file instead: masked k-space, the mask, no target.
         attributes: more attributes.
@@ -247,12 +248,14 @@ def write(
         OutputError: when it cannot be written; nothing is left behind.
     """
     path = Path(path)
-    if kspace.dtype != torch.complex64 or kspace.ndim not in (3, 4) or 0 in kspace.shape:
+    if kspace.dtype not in (torch.complex64, torch.complex128) or kspace.ndim not in (3, 4) or 0 in kspace.shape:
         raise DataError(
-            f"{path}: cannot write k-space of {kspace.dtype} and shape {tuple(kspace.shape)}; expected complex64, "
-            "(slices, rows, columns) or (slices, coils, rows, columns)"
+            f"{path}: cannot write k-space of {kspace.dtype} and shape {tuple(kspace.shape)}; expected complex64 "
+            "or complex128, (slices, rows, columns) or (slices, coils, rows, columns)"
         )
-    kspace = kspace.cpu()
+    kspace = kspace.cpu().to(torch.complex64)
+    if recon is None:
+        recon = (min(KNEE[0], kspace.shape[-2]), min(KNEE[1], kspace.shape[-1]))
     datasets: dict[str, np.ndarray] = {}
     attrs: dict[str, Any] = {"acquisition": acquisition, "patient_id": path.stem, **(attributes or {})}
     if mask is None:

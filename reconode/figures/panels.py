@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor
 
-from reconode.errors import MissingExtraError
+from reconode.errors import MissingExtraError, UsageError
 from reconode.storage.whole import whole_file
 
 if TYPE_CHECKING:
@@ -43,21 +43,35 @@ def new_figure(rows: int, columns: int, *, panel: float = 2.2, aspect: float = 1
     return figure, axes
 
 
+ENDINGS = ("png", "pdf", "svg", "svgz", "jpg", "jpeg", "tif", "tiff", "webp", "eps", "ps")
+"""The pictures that matplotlib writes, by their files' endings."""
+
+
+def check_ending(path: str | Path) -> str:
+    """The format that a figure's ending says; PNG when it has none.
+
+    Raises:
+        UsageError: for an ending that no picture has.
+    """
+    suffix = Path(path).suffix.lstrip(".").lower() or "png"
+    if suffix not in ENDINGS:
+        raise UsageError(f"{path}: no picture ends in .{suffix}; take one of .{', .'.join(ENDINGS[:3])}")
+    return suffix
+
+
 def save(figure: Figure, path: str | Path) -> None:
     """Write a figure whole or not at all, in the format that the name's ending says; PNG when it has none."""
-    path = Path(path)
-    suffix = path.suffix.lstrip(".").lower() or "png"
+    path, suffix = Path(path), check_ending(path)
     with whole_file(path) as temporary:
         figure.savefig(temporary, format=suffix, facecolor="white")
 
 
 def show(ax: Axes, image: Tensor, *, vmax: float, title: str = "", note: str = "", cmap: str = "gray") -> Any:
-    """One image panel: magnitude from 0 to `vmax`, a title above, a note (its scores) in the corner."""
+    """One image panel: magnitude from 0 to `vmax`, a title above, a note (its scores) below, clear of the image."""
     picture = ax.imshow(image.detach().abs().cpu().numpy(), cmap=cmap, vmin=0, vmax=vmax, interpolation="nearest")
     ax.set_title(title, fontsize=9)
     if note:
-        box = {"facecolor": "black", "alpha": 0.6, "edgecolor": "none", "pad": 1.8}
-        ax.text(0.03, 0.03, note, transform=ax.transAxes, color="white", fontsize=7.5, va="bottom", bbox=box)
+        ax.text(0.5, -0.02, note, transform=ax.transAxes, fontsize=7.5, ha="center", va="top")
     return picture
 
 
