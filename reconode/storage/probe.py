@@ -28,7 +28,7 @@ class _Child:
     """The reading process, and a thread for its answers: on Windows a pipe cannot be read with a timeout."""
 
     def __init__(self) -> None:
-        # -P: a script's own folder comes first on its path, and a module there would stand in for Python's of that name.
+        # -P: a script's own folder comes first on its path, and a module there would replace Python's of that name.
         command = [sys.executable, "-P", str(Path(__file__).resolve())]
         pipe = subprocess.PIPE
         self.process = subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=subprocess.DEVNULL, text=True)
