@@ -39,6 +39,12 @@ class Reconstruction:
     mask: Tensor
     attributes: dict[str, Any]
 
+    @property
+    def slices(self) -> slice:
+        """Which of the volume's slices these are: all, or those that its attribute ``first_slice`` says."""
+        first = self.attributes.get("first_slice")
+        return slice(None) if not isinstance(first, int) else slice(first, first + len(self.image))
+
 
 @torch.no_grad()
 def reconstruct(
@@ -149,7 +155,7 @@ def score(reference: str | Path, reconstruction: str | Path) -> VolumeScores:
     info, target = fastmri.read_target(reference)
     result = read(reconstruction)
     try:
-        scores = metrics.scores(result.image, target)
+        scores = metrics.scores(result.image, target[result.slices])
     except DataError as error:
         raise DataError(f"{reconstruction} against {reference}: {error}") from error
     return VolumeScores(

@@ -123,7 +123,7 @@ def magnitude(image: Tensor) -> Tensor:
 
 @dataclass(frozen=True)
 class Interval:
-    """A mean over volumes with its bootstrap interval; the bounds are NaN for a single volume."""
+    """A mean over volumes with its bootstrap interval; the bounds are NaN where there is none."""
 
     mean: float
     low: float
@@ -149,15 +149,28 @@ def bootstrap(values: Sequence[float], confidence: float = 0.95, resamples: int 
     return Interval(float(v.mean()), float(low), float(high), v.size)
 
 
+FEWEST = 8
+"""Volumes that an interval wants: of three unlike scans the bootstrap gives little but the lowest and highest score."""
+
+
 def summarize(per_volume: Sequence[Scores], acquisitions: Sequence[str]) -> dict[str, dict[str, Interval]]:
-    """Means with intervals over all volumes (``"all"``) and for each acquisition type, for each score."""
+    """Means over all volumes (``"all"``) and for each acquisition type, for each score.
+
+    With intervals from :data:`FEWEST` volumes on; below, their bounds are NaN.
+    """
+
+    def mean(values: list[float]) -> Interval:
+        if len(values) < FEWEST:
+            return Interval(float(np.mean(values)), float("nan"), float("nan"), len(values))
+        return bootstrap(values)
+
     groups: dict[str, list[Scores]] = {"all": list(per_volume)}
     for score, acquisition in zip(per_volume, acquisitions, strict=True):
         groups.setdefault(acquisition or "unknown", []).append(score)
     if len(groups) == 2:  # one acquisition type: the same volumes twice
         groups = {"all": groups["all"]}
     return {
-        name: {key: bootstrap([getattr(s, key) for s in members]) for key in ("psnr", "ssim", "nmse")}
+        name: {key: mean([getattr(s, key) for s in members]) for key in ("psnr", "ssim", "nmse")}
         for name, members in groups.items()
     }
 

@@ -7,6 +7,8 @@ operator E that measured them in, the complex image ``(batch, rows, columns)`` o
 from __future__ import annotations
 
 import difflib
+import math
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -228,6 +230,9 @@ MODELS: dict[str, Entry] = {
 """The rows of Table 1 by their names, the classical methods, the original neural ODE, and the ablations."""
 
 
+ACCELERATIONS = (4, 8)
+"""What the weights that come with the library were trained for."""
+
 VARIANTS = ("", "long")
 """Of the trainings whose weights come with the library: the table's own, and longer ones."""
 
@@ -239,10 +244,18 @@ def find(name: str) -> Entry:
         UsageError: for an unknown name, with the nearest ones.
     """
     if name not in MODELS:
-        near = difflib.get_close_matches(name.lower(), MODELS, n=3, cutoff=0.4)
+        variants = [f"{model}_{variant}" for variant in VARIANTS if variant for model in MODELS]
+        names = [*MODELS, *(v for v in variants if any(shipped(v, a) is not None for a in ACCELERATIONS))]
+        alike = [known for known in names if _bare(known) == _bare(name)]
+        near = alike or difflib.get_close_matches(name.lower(), names, n=3, cutoff=0.4)
         hint = f"did you mean {' or '.join(near)}?" if near else f"the models are {', '.join(MODELS)}"
         raise UsageError(f"unknown model {name!r}: {hint}")
     return MODELS[name]
+
+
+def _bare(name: str) -> str:
+    """A name without what is easily mistaken in it: "lt-rk4-long" and "LT_RK4 long" mean lt-rk4_long."""
+    return re.sub(r"[-_ ]", "", name.lower())
 
 
 def untrained(name: str, seed: int = 0) -> nn.Module:
@@ -272,7 +285,7 @@ def load(name: str, acceleration: float = 4, *, file: str | Path | None = None) 
         DataError: for a file that is not this network's.
     """
     model_name, _, variant = name.partition("_")
-    entry = find(model_name)
+    entry = find(model_name if model_name in MODELS or variant in VARIANTS else name)
     model = entry.build()
     if not isinstance(model, nn.Module):
         if file is not None:
@@ -283,8 +296,8 @@ def load(name: str, acceleration: float = 4, *, file: str | Path | None = None) 
     path = shipped(name, acceleration) if file is None else Path(file)
     if path is None:
         raise UsageError(
-            f"no weights for {name} at {acceleration:g}x come with the library yet: train it "
-            f"(reconode train {model_name} --acceleration {acceleration:g}) and give the file (--weights FILE)"
+            f"no weights for {name} at {acceleration:g}x come with the library ({_what_there_is(model_name)}): "
+            f"train it (reconode train {model_name} --acceleration {acceleration:g}) and give the file (--weights FILE)"
         )
     weights.load(model, model_name if file is not None else entry.twin or model_name, path)
     return model.eval()
@@ -297,11 +310,24 @@ def shipped(name: str, acceleration: float) -> Path | None:
     return weights.shipped(f"{trained}_{variant}" if variant else trained, acceleration)
 
 
+def nearest(name: str, acceleration: float) -> float:
+    """Of the accelerations that a model has weights for the nearest by ratio; the given one when there are none."""
+    there = [a for a in ACCELERATIONS if shipped(name, a) is not None]
+    return min(there, key=lambda a: abs(math.log(a / acceleration)), default=acceleration)
+
+
+def _what_there_is(model: str) -> str:
+    """The weights of a model in words: "lt-rk4: 4x, 8x; lt-rk4_long: 4x"."""
+    names = {v: f"{model}_{v}".rstrip("_") for v in VARIANTS}
+    found = {n: [f"{a}x" for a in ACCELERATIONS if shipped(n, a) is not None] for n in names.values()}
+    return "; ".join(f"{n}: {', '.join(there)}" for n, there in found.items() if there) or f"none for {model}"
+
+
 def trained(name: str) -> dict[str, Path]:
     """All weights that come with the library for a model: "4x", "8x", "4x long" and so on, with their files."""
     found = {
         f"{acceleration}x {variant}".strip(): shipped(f"{name}_{variant}".rstrip("_"), acceleration)
         for variant in VARIANTS
-        for acceleration in (4, 8)
+        for acceleration in ACCELERATIONS
     }
     return {key: path for key, path in found.items() if path is not None}

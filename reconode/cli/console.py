@@ -35,7 +35,7 @@ class Commands(TyperGroup):
         try:
             return super().invoke(ctx)
         except ReconodeError as error:
-            notes.print(f"[bold red]error:[/] {escape(str(error))}")
+            notes.print(f"[bold red]error:[/] {plain(error)}")
             raise typer.Exit(1) from None
         except KeyboardInterrupt:
             notes.print(
@@ -57,11 +57,12 @@ class Batch:
     def finish(self) -> None:
         """List what failed and exit with 1, if anything did."""
         for entry in self.failed:
-            notes.print(f"[bold red]failed:[/] {escape(entry['error'])}")
+            notes.print(f"[bold red]failed:[/] {plain(entry['error'])}")
         if self.failed:
             total = len(self.failed) + len(self.done)
             others = "; the others are done" if self.done else ""
-            notes.print(f"{len(self.failed)} of {plural(total, 'file')} failed{others}")
+            if total > 1:
+                notes.print(f"{len(self.failed)} of {plural(total, 'file')} failed{others}")
             raise typer.Exit(1)
 
 
@@ -164,6 +165,11 @@ def interval(value: Any, digits: int) -> str:
     if value.low != value.low:
         return f"{value.mean:.{digits}f}"
     return f"{value.mean:.{digits}f} [{value.low:.{digits}f}, {value.high:.{digits}f}]"
+
+
+def plain(text: object) -> str:
+    """Text from files and names as it is, for printing: no markup, no control characters for the terminal to obey."""
+    return escape("".join(c if c.isprintable() or c == "\n" else "\N{REPLACEMENT CHARACTER}" for c in str(text)))
 
 
 def plural(number: int, what: str) -> str:

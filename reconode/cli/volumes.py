@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from rich.markup import escape
 
 from reconode._version import __version__
 from reconode.cli.console import (
@@ -18,6 +17,7 @@ from reconode.cli.console import (
     interval,
     make_table,
     notes,
+    plain,
     plural,
     print_json,
     run_batch,
@@ -102,7 +102,7 @@ def simulate(
         kept = sum(entry["kept"] for entry in batch.done)
         was = f", {kept} of them there already" if kept else ""
         count = f"{plural(len(batch.done), 'volume')} of {plural(slices, 'slice')}"
-        answer.print(f"{count} in {escape(str(folder))}{was}")
+        answer.print(f"{count} in {plain(folder)}{was}")
     batch.finish()
 
 
@@ -153,46 +153,60 @@ def info(
                 e["target"] or "none",
                 sampled,
             )
-            table.add_row(*(escape(str(cell)) for cell in row))
+            table.add_row(*(plain(cell) for cell in row))
         if batch.done:
             answer.print(table)
         if len(batch.done) == 1:
             for key, value in batch.done[0]["attributes"].items():
-                answer.print(f"  {escape(str(key))}: {escape(str(value))}")
+                answer.print(f"  {plain(key)}: {plain(value)}")
     batch.finish()
 
 
 def reconstruct(
     source: Annotated[Path, typer.Argument(metavar="IN", help="A volume, or a folder of volumes.")],
-    output: Annotated[Path, typer.Argument(metavar="OUT", help="Folder for the reconstructions, one file a volume.")],
+    output: Annotated[
+        Path, typer.Argument(metavar="OUT", help="Folder for the reconstructions, or for one volume a file, NAME.h5.")
+    ],
     model: Annotated[str, typer.Option(help="Its name; a wrong one lists those there are.")] = "tv",
     weights: Annotated[Path | None, typer.Option(help="Weights of your own, from `reconode train`.")] = None,
-    acceleration: Annotated[float, typer.Option(min=1, help="Undersample fully sampled volumes so much first.")] = 4,
+    acceleration: Annotated[
+        float | None,
+        typer.Option(
+            min=1, help="Undersample fully sampled volumes so much first.", show_default="4, or what the file has"
+        ),
+    ] = None,
     mask: Annotated[MaskKind, typer.Option(help="The sampling pattern, seeded by the file's name.")] = MaskKind.random,
+    mask_seed: Annotated[
+        int | None, typer.Option(min=0, max=2**32 - 1, help="Seed all masks with this number instead.")
+    ] = None,
+    slices: Annotated[str | None, typer.Option(help="Only these: 5, or 3:7, which is 3 to 6.")] = None,
     batch_size: Annotated[int, typer.Option(min=1, help="Slices at once.")] = 4,
     device: Annotated[str, typer.Option(help="Where to compute: cpu, cuda, cuda:1.")] = "cpu",
     json_output: JsonOption = False,
 ) -> None:
     """Undersample volumes as fastMRI does and reconstruct them with any model. What is in OUT already is redone."""
-    import torch
-
     from reconode import evaluate as evaluation
-    from reconode import masks, zoo
+    from reconode import masks
+    from reconode.cli.networks import Networks, destinations, parse_slices
     from reconode.data import fastmri
 
-    target_device = find_device(device)
-    network = zoo.load(model, acceleration, file=weights)
-    if isinstance(network, torch.nn.Module):
-        network = network.to(target_device)
+    target_device, chosen = find_device(device), parse_slices(slices)
+    networks = Networks(model, weights, acceleration, target_device)
+    networks.check()
     files = fastmri.volumes(source)
-    if any((output / path.name).resolve() == path.resolve() for path in files):
-        raise UsageError(
-            f"{output}: reconstructions would replace the volumes they are made from; choose another folder"
-        )
+    places = destinations(output, files)
 
     def work(path: Path, progress: Callable[[float], None]) -> dict[str, Any]:
-        volume = fastmri.read(path)
-        drawn = None if volume.mask is not None else masks.draw(mask.value, volume.width, acceleration, seed=path.name)
+        volume = fastmri.read(path).part(chosen)
+        drawn, sampled = None, None
+        if volume.mask is not None:
+            sampled = 1 / float(volume.mask.float().mean())
+        else:
+            seed = path.name if mask_seed is None else mask_seed
+            drawn = masks.draw(mask.value, volume.width, networks.drawn, seed=seed)
+        network, about, warning = networks.choose(sampled)
+        if warning:
+            notes.print(f"[bold yellow]warning:[/] {plain(path.name)}: {plain(warning)}")
         start = time.perf_counter()
         image = evaluation.reconstruct(
             network,
@@ -200,30 +214,36 @@ def reconstruct(
             drawn,
             batch_size=batch_size,
             device=target_device,
-            progress=lambda slices: progress(slices / volume.info.slices),
+            progress=lambda done: progress(done / volume.info.slices),
         )
         seconds = time.perf_counter() - start
         used = volume.mask if drawn is None else drawn
         assert used is not None
         attributes = {
             "model": model,
-            "acceleration": acceleration if drawn is not None else 1 / float(used.float().mean()),
+            "acceleration": networks.drawn if sampled is None else sampled,
             "mask_kind": mask.value if drawn is not None else "file",
             "seconds": seconds,
             "reconode": __version__,
             "acquisition": volume.info.acquisition,
+            **about,
         }
-        evaluation.write(output / path.name, evaluation.Reconstruction(image, used, attributes))
-        return {"file": str(output / path.name), "slices": volume.info.slices, **attributes}
+        if mask_seed is not None and drawn is not None:
+            attributes["mask_seed"] = mask_seed
+        if slices is not None:
+            attributes["first_slice"] = chosen.start
+        evaluation.write(places[path], evaluation.Reconstruction(image, used, attributes))
+        entry = {"file": str(places[path]), "slices": volume.info.slices, **attributes}
+        return entry | ({"warning": warning} if warning else {})
 
     batch = run_batch("Reconstructing", files, work, fractions=True)
     if json_output:
         print_json({"files": batch.done, "failed": batch.failed})
     elif batch.done:
-        slices = sum(e["slices"] for e in batch.done)
-        rate = sum(e["seconds"] for e in batch.done) / slices
-        count = f"{plural(len(batch.done), 'volume')}, {plural(slices, 'slice')}"
-        answer.print(f"{count} by {escape(model)} in {escape(str(output))}, {rate:.2f} s a slice")
+        total = sum(e["slices"] for e in batch.done)
+        rate = sum(e["seconds"] for e in batch.done) / total
+        count = f"{plural(len(batch.done), 'volume')}, {plural(total, 'slice')}"
+        answer.print(f"{count} by {plain(model)} in {plain(output)}, {rate:.2f} s a slice")
     batch.finish()
 
 
@@ -237,7 +257,10 @@ def evaluate(
     slice_: Annotated[int | None, typer.Option("--slice", min=0, help="Slice to draw; the middle by default.")] = None,
     json_output: JsonOption = False,
 ) -> None:
-    """Score reconstructions by fastMRI's convention: PSNR, SSIM, NMSE a volume; means with 95 % bootstrap intervals."""
+    """Score reconstructions by fastMRI's convention: PSNR, SSIM, NMSE a volume.
+
+    Means come with 95 % bootstrap intervals from eight volumes on.
+    """
     from reconode import evaluate as evaluation
     from reconode import metrics
     from reconode.data import fastmri
@@ -277,16 +300,20 @@ def evaluate(
         table = make_table("volume", "acquisition", "PSNR dB", "SSIM", "NMSE")
         for s in batch.done:
             values = (f"{s.scores.psnr:.2f}", f"{s.scores.ssim:.4f}", f"{s.scores.nmse:.4f}")
-            table.add_row(escape(s.name), escape(s.acquisition), *values)
+            table.add_row(plain(s.name), plain(s.acquisition), *values)
         table.add_section()
         for group, scores in summary.items():
             cells = [interval(scores[key], digits) for key, digits in (("psnr", 2), ("ssim", 4), ("nmse", 4))]
-            table.add_row(f"mean of {scores['psnr'].volumes}", escape(group), *cells)
+            table.add_row(f"mean of {scores['psnr'].volumes}", plain(group), *cells)
         answer.print(table)
+        if any(scores["psnr"].volumes < metrics.FEWEST for scores in summary.values()):
+            answer.print(
+                f"no interval below {metrics.FEWEST} volumes: it would be little but their lowest and highest score"
+            )
         if figure is not None:
-            answer.print(f"figure: {escape(str(figure))}")
+            answer.print(f"figure: {plain(figure)}")
     if refused is not None:
-        notes.print(f"[bold red]no figure:[/] {escape(str(refused))}")
+        notes.print(f"[bold red]no figure:[/] {plain(refused)}")
     batch.finish()
     if refused is not None:
         raise typer.Exit(1)

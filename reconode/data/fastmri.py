@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import xml.etree.ElementTree as ElementTree
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -133,6 +133,18 @@ class Volume:
         if self.info.coils > 1:
             E = MRIOperator(used, estimate_sensitivities(y, used, dims), dims)
         return y, E
+
+    def part(self, slices: slice) -> Volume:
+        """Some of its slices as a volume of their own; its mask and its file's name stay.
+
+        Raises:
+            DataError: when it has none of them.
+        """
+        kspace = self.kspace[slices]
+        if not len(kspace):
+            raise DataError(f"{self.info.path}: none of the slices asked for are there; it has {self.info.slices}")
+        info = replace(self.info, shape=(len(kspace), *self.info.shape[1:]))
+        return Volume(info, kspace, None if self.target is None else self.target[slices], self.mask)
 
 
 def volumes(folder: str | Path) -> list[Path]:

@@ -20,27 +20,33 @@ def draw(chosen: VolumeScores, reference: Path, figure: Path, number: int | None
         chosen: the scored reconstruction.
         reference: the volume's file.
         figure: where the picture goes; its ending says the format.
-        number: the slice; the middle one when None.
+        number: the slice of the volume; the middle one of the reconstruction when None.
 
     Raises:
         UsageError: for a slice that isn't there.
         DataError: for files that cannot be read, or a reconstruction that doesn't say its mask.
     """
     volume, result = fastmri.read(reference), evaluate.read(chosen.file)
+    there_are = volume.info.slices
     assert volume.target is not None
-    number = volume.info.slices // 2 if number is None else number
-    if number >= volume.info.slices:
-        raise UsageError(f"--slice {number}: {volume.name} has slices 0 to {volume.info.slices - 1}")
+    first = result.slices.start or 0
+    number = first + len(result.image) // 2 if number is None else number
+    if not first <= number < first + len(result.image):
+        there = f"slices {first} to {first + len(result.image) - 1}"
+        raise UsageError(f"--slice {number}: {volume.name} has {there}")
+    volume, index = volume.part(result.slices), number - first
+    assert volume.target is not None
     if not result.mask.numel():
         raise DataError(f"{chosen.file}: no mask in it, so its zero-filled image cannot be drawn")
     rows, columns = volume.target.shape[-2:]
-    model = str(result.attributes.get("model") or "reconstruction")
+    model = panels.plain(str(result.attributes.get("model") or "reconstruction"))
     zero_filled = evaluate.reconstruct(ZeroFilled(), volume, result.mask if volume.mask is None else None)
-    images = {"zero-filled": zero_filled[number]}
+    images = {"zero-filled": zero_filled[index]}
     scores = [metrics.scores(zero_filled, volume.target)]
     if model != "zero-filled":
-        images[model] = center_crop(result.image[number], rows, columns)
+        images[model] = center_crop(result.image[index], rows, columns)
         scores.append(chosen.scores)
-    texts = [str(s).replace("  ", "\n") for s in scores]
-    heading = f"{volume.name}, slice {number}; scores are the whole volume's"
-    panels.save(panels.comparison(volume.target[number], result.mask, images, texts, heading), figure)
+    texts = [str(s).replace("  ", "\n", 1).replace("  ", ", ") for s in scores]
+    whose = "the whole volume's" if first == 0 and len(result.image) == there_are else "over the slices reconstructed"
+    heading = panels.plain(f"{volume.name}, slice {number}; scores are {whose}")
+    panels.save(panels.comparison(volume.target[index], result.mask, images, texts, heading), figure)

@@ -43,6 +43,11 @@ def new_figure(rows: int, columns: int, *, panel: float = 2.2, aspect: float = 1
     return figure, axes
 
 
+def plain(text: str) -> str:
+    """Text from a file as matplotlib draws it, whatever is in it: no formulas, nothing unprintable."""
+    return "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text).replace("$", r"\$")
+
+
 ENDINGS = ("png", "pdf", "svg", "svgz", "jpg", "jpeg", "tif", "tiff", "webp", "eps", "ps")
 """The pictures that matplotlib writes, by their files' endings."""
 
@@ -116,7 +121,7 @@ def comparison(
     scale = max(float(torch.quantile(next(iter(errors.values())).float(), 0.998)), 1e-12)
     show(axes[0][0], target, vmax=window, title="Target (fully sampled)")
     grid = mask.float().expand(mask.shape[-1] if mask.ndim == 1 else mask.shape[0], mask.shape[-1])
-    show(axes[1][0], grid, vmax=1, title=f"Sampled k-space, {float(mask.float().mean()):.0%}")
+    show(axes[1][0], grid, vmax=1, title=f"Sampled k-space, {100 * float(mask.float().mean()):.0f} %")
     for column, (title, image) in enumerate(images.items(), start=1):
         note = notes[column - 1] if column <= len(notes) else ""
         show(axes[0][column], image, vmax=window, title=title, note=note)
