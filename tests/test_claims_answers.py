@@ -182,7 +182,7 @@ def test_compute_in_small_steps_and_not_parameters():
     said(ANSWERS, "it holds at the table's length, and it grows with the training")
     short, table, long = (gap(f"lt-euler-26{v}", f"lt-rk4{v}") for v in ("_short", "", "_long"))
     assert short < TIE < table < long and compare("lt-euler-26_long", "lt-rk4_long").low > 1
-    said(ANSWERS, "the largest difference on this page after $y$'s")
+    said(ANSWERS, "the largest difference in this section after $y$'s")
     assert abs(gap("ft-euler-end", "ft-euler")) > table > abs(gap("ft-euler-wide", "lt-rk4"))
 
 
@@ -247,8 +247,8 @@ def test_pc_flow():
     assert rows.two_way(seeds("pc-flow"), seeds("lt-rk4")).low > TIE
     steps, rest = gap("lt-euler-26", "lt-rk4"), rows.compare(seeds("pc-flow"), seeds("lt-euler-26")).difference
     assert steps > 2 * rest.mean and abs(rest.mean) < TIE
-    said(PC_FLOW, "After trainings three times as long the two are equal")
-    said(ANSWERS, "after the long trainings the two are equal, and LT-Euler-26 has a fifth of the parameters")
+    said(PC_FLOW, "After trainings three times as long the two are within the floor")
+    said(ANSWERS, "after the long trainings the two are within the floor of each other, and LT-Euler-26 has a fifth of the parameters")
     c = compare("pc-flow_long", "lt-euler-26_long")
     assert c.low < 0 < c.high and abs(c.mean) < 0.1
     assert row("lt-euler-26").first.parameters * 4.5 < row("pc-flow").first.parameters
