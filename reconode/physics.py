@@ -15,7 +15,6 @@ A single coil is ``coils = 1``.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
 
 import torch
 from torch import Tensor
@@ -26,9 +25,6 @@ HYBRID = (-1,)
 """k-space along columns only, rows in image space: where this library works."""
 KSPACE = (-2, -1)
 """k-space along both axes: as the scanner stores it, and for masks that undersample both."""
-
-TOLERANCE, ITERATIONS = 1e-3, 100
-"""When the conjugate gradients of data consistency with several coils stop."""
 
 
 def fft(x: Tensor, dims: Sequence[int] = KSPACE) -> Tensor:
@@ -186,55 +182,24 @@ class MRIOperator:
         """Eᴴ(E x − y): the gradient of the data term ½‖E x − y‖² (Eq. 3)."""
         return self.H(self(x) - y)
 
-    def enforce(
-        self,
-        x: Tensor,
-        y: Tensor,
-        v: float | Tensor | None = None,
-        *,
-        tolerance: float = TOLERANCE,
-        iterations: int = ITERATIONS,
-    ) -> Tensor:
-        r"""Data consistency: the image nearest to x that agrees with the measured samples y.
+    def enforce(self, x: Tensor, y: Tensor, v: float | Tensor | None = None) -> Tensor:
+        """Data consistency: put the measured samples y back into the image x.
 
-        For one coil x + w Eᴴ(y − E x). With w = 1, the default, every measured sample becomes exactly what was
+        x + w Eᴴ(y − E x). With w = 1, the default, every measured sample of a single coil becomes exactly what was
         measured (hard data consistency, the layer after the paper's solver). With noise in y, w = v / (1 + v) gives
         the weighted mean (k + v y) / (1 + v) for a measured sample k of x (Schlemper et al. 2018, Eq. 6).
 
-        With several coils, whose measurements seldom meet in one image, it is the projection of x onto the images u of
-        least ‖E u − y‖; with `v` the u that minimises ‖u − x‖² + v ‖E u − y‖². For one coil these are the formulas
-        above. Both are found by conjugate gradients (Pruessmann et al. 2001), which stop for each image of the batch
-        when what is left of ‖Eᴴ(E u − y)‖ is `tolerance` of ‖Eᴴ y‖, or after `iterations`; samples that one image can
-        meet are then met to some five times the tolerance. An image that agrees already costs no iteration.
-
-        Differentiable in all its arguments, without memory for the iterations: another solve of the same equations
-        carries the gradient back. It is as exact as `tolerance`, and where the data alone do not determine the image
-        (and `v` is None) that to the sensitivities leaves out how they move what is undetermined.
+        With several coils this is one gradient step of length w on the data term, which moves every coil's samples
+        towards the measurement but meets them exactly only when one image can.
 
         Args:
             x: image ``(batch, rows, columns)``.
             y: measured data ``(batch, coils, rows, columns)``.
             v: how much a measured sample counts against a predicted one: the ratio of the prediction's variance to the
-                noise's; a number, or ``(batch, 1, 1)``. None is infinite trust in the measurement.
-            tolerance: for several coils, see above.
-            iterations: for several coils, see above.
+                noise's. None is infinite trust in the measurement.
         """
         step = self.residual(x, y)
-        if self.sensitivities is None:
-            return x - step if v is None else x - v / (1 + v) * step
-
-        def system(d: Tensor) -> Tensor:
-            return self.normal(d) if v is None else d + v * self.normal(d)
-
-        def solve(right: Tensor, scale: Tensor) -> Tensor:
-            with torch.no_grad():
-                return conjugate_gradients(system, right, tolerance * scale, iterations)
-
-        right = step if v is None else v * step
-        d = solve(right, torch.maximum(_norms(right), _norms(self.H(y) if v is None else v * self.H(y))))
-        if torch.is_grad_enabled():
-            d = _Solution.apply(lambda g: solve(g, _norms(g)), d, right - system(d))
-        return x - d
+        return x - step if v is None else x - v / (1 + v) * step
 
     def _expand(self, x: Tensor) -> Tensor:
         """Every coil's view of the image: ``(batch, rows, columns)`` → ``(batch, coils, rows, columns)``."""
@@ -261,54 +226,6 @@ class MRIOperator:
             raise DataError(
                 f"the operator has {self.mask.shape[0]} masks for a batch of {tensor.shape[0]}: give one, or one each"
             )
-
-
-def conjugate_gradients(system: Callable[[Tensor], Tensor], right: Tensor, goal: Tensor, iterations: int) -> Tensor:
-    """Solve A d = b for each image of a batch, from d = 0 (Hestenes and Stiefel 1952).
-
-    Where A is singular and b in its range, as in least squares, this is the solution of least norm.
-
-    Args:
-        system: A, Hermitian and positive semidefinite, on images ``(batch, rows, columns)``.
-        right: b.
-        goal: an image is done when ‖b − A d‖ is at most this, ``(batch, 1, 1)``.
-        iterations: at most so many evaluations of A.
-    """
-    d, residual, direction = torch.zeros_like(right), right, right
-    now = _norms(residual).square()
-    for _ in range(iterations):
-        going = now > goal.square()
-        if not bool(going.any()):
-            break
-        ahead = system(direction)
-        curvature = (direction.conj() * ahead).real.sum((-2, -1), keepdim=True)
-        # An image that is done stays as it is, whatever the others of its batch still need.
-        length = torch.where(going, now / curvature, 0)
-        d, residual = d + length * direction, residual - length * ahead
-        before, now = now, torch.where(going, _norms(residual).square(), now)
-        direction = torch.where(going, residual + now / before * direction, direction)
-    return d
-
-
-def _norms(x: Tensor) -> Tensor:
-    """‖x‖ of each image: ``(batch, rows, columns)`` → ``(batch, 1, 1)``."""
-    return torch.linalg.vector_norm(x, dim=(-2, -1), keepdim=True)
-
-
-class _Solution(torch.autograd.Function):
-    """The solution d of A d = b as a function of all that A and b are made of, by the implicit function theorem.
-
-    b − A d, which is zero, carries the graph: a gradient g at d is one of A⁻¹ g at b − A d, for Hermitian A.
-    """
-
-    @staticmethod
-    def forward(ctx: Any, solve: Callable[[Tensor], Tensor], d: Tensor, remainder: Tensor) -> Tensor:
-        ctx.solve = solve
-        return d.clone()
-
-    @staticmethod
-    def backward(ctx: Any, *upstream: Tensor) -> tuple[Any, ...]:
-        return None, None, ctx.solve(upstream[0])
 
 
 class Adjoint:
