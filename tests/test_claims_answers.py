@@ -248,7 +248,10 @@ def test_pc_flow():
     steps, rest = gap("lt-euler-26", "lt-rk4"), rows.compare(seeds("pc-flow"), seeds("lt-euler-26")).difference
     assert steps > 2 * rest.mean and abs(rest.mean) < TIE
     said(PC_FLOW, "After trainings three times as long the two are within the floor")
-    said(ANSWERS, "after the long trainings the two are within the floor of each other, and LT-Euler-26 has a fifth of the parameters")
+    said(
+        ANSWERS,
+        "after the long trainings the two are within the floor of each other, and LT-Euler-26 has a fifth of the parameters",
+    )
     c = compare("pc-flow_long", "lt-euler-26_long")
     assert c.low < 0 < c.high and abs(c.mean) < 0.1
     assert row("lt-euler-26").first.parameters * 4.5 < row("pc-flow").first.parameters

@@ -298,7 +298,11 @@ class TestWriteErrors:
 
     def test_crop_larger_than_the_image(self, tmp_path):
         with pytest.raises(DataError, match="cannot crop 320 x 320"):
-            fastmri.write(tmp_path / "a.h5", fft(smooth_images(1, 64, 36)), acquisition="CORPD_FBK")
+            fastmri.write(tmp_path / "a.h5", fft(smooth_images(1, 64, 36)), acquisition="CORPD_FBK", recon=(320, 320))
+
+    def test_without_a_crop_small_images_stay_whole(self, tmp_path):
+        fastmri.write(tmp_path / "a.h5", fft(smooth_images(1, 64, 36)), acquisition="CORPD_FBK")
+        assert fastmri.inspect(tmp_path / "a.h5").recon == (64, 36)
 
     def test_folder_that_cannot_be_made(self, tmp_path):
         (tmp_path / "file").write_text("")
