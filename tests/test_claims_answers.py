@@ -250,7 +250,8 @@ def test_pc_flow():
     said(PC_FLOW, "After trainings three times as long the two are within the floor")
     said(
         ANSWERS,
-        "after the long trainings the two are within the floor of each other, and LT-Euler-26 has a fifth of the parameters",
+        "after the long trainings the two are within the floor of each other, "
+        "and LT-Euler-26 has a fifth of the parameters",
     )
     c = compare("pc-flow_long", "lt-euler-26_long")
     assert c.low < 0 < c.high and abs(c.mean) < 0.1
