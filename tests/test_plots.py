@@ -27,6 +27,19 @@ def test_curves():
     assert figure._repr_png_().startswith(b"\x89PNG")
 
 
+def test_no_curve_wears_a_solvers_color():
+    assert not {style.color for style in plots.METHODS.values()} & {style.color for style in plots.CYCLE}
+
+
+def test_pairs_stand_two_abreast():
+    images = {name: torch.full((4, 6), float(n)) for n, name in enumerate("abc")}
+    figure = plots.pairs(images, vmax=2, notes=["one", "two"])
+    assert [ax.get_title() for ax in figure.axes] == ["a", "b", "c", ""]
+    assert figure.axes[0].get_subplotspec().get_geometry()[:2] == (2, 2)
+    assert [text.get_text() for ax in figure.axes for text in ax.texts] == ["one", "two"]
+    assert float(figure.axes[2].images[0].get_array().max()) == 2
+
+
 def test_curves_in_given_axes():
     figure, (left, right) = plots.axes(2)
     assert plots.curves(left, {"a": ([1], [1]), "b": ([1], [2])}, "x", "y") is figure

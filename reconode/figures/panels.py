@@ -71,28 +71,42 @@ def save(figure: Figure, path: str | Path) -> None:
         figure.savefig(temporary, format=suffix, facecolor="white")
 
 
-def show(ax: Axes, image: Tensor, *, vmax: float, title: str = "", note: str = "", cmap: str = "gray") -> Any:
-    """One image panel: magnitude from 0 to `vmax`, a title above, a note (its scores) below, clear of the image."""
+def show(
+    ax: Axes, image: Tensor, *, vmax: float, title: str = "", note: str = "", cmap: str = "gray", size: float = 9
+) -> Any:
+    """One image panel: magnitude from 0 to `vmax`, a title of `size` points, a note (its scores) clear below."""
     picture = ax.imshow(image.detach().abs().cpu().numpy(), cmap=cmap, vmin=0, vmax=vmax, interpolation="nearest")
-    ax.set_title(title, fontsize=9)
+    ax.set_title(title, fontsize=size)
     if note:
-        ax.text(0.5, -0.02, note, transform=ax.transAxes, fontsize=7.5, ha="center", va="top")
+        ax.text(0.5, -0.02, note, transform=ax.transAxes, fontsize=size - 1.5, ha="center", va="top")
     return picture
 
 
-def side_by_side(images: Mapping[str, Tensor], *, vmax: float | None = None, notes: Sequence[str] = ()) -> Figure:
+def side_by_side(
+    images: Mapping[str, Tensor],
+    *,
+    vmax: float | None = None,
+    notes: Sequence[str] = (),
+    columns: int | None = None,
+    size: float = 9,
+) -> Figure:
     """Images side by side in one window.
 
     Args:
         images: ``(rows, columns)`` by title, all of one shape.
         vmax: the window's upper end; None is the first image's 99.8 % quantile.
         notes: a text for each panel.
+        columns: how many stand side by side before the next row begins; None is all. Two can be read on a phone.
+        size: of the titles, in points.
     """
     first = next(iter(images.values()))
-    figure, axes = new_figure(1, len(images), aspect=first.shape[-2] / first.shape[-1])
+    across = columns or len(images)
+    figure, axes = new_figure(-(-len(images) // across), across, aspect=first.shape[-2] / first.shape[-1])
     top = float(torch.quantile(first.abs().float(), 0.998)) if vmax is None else vmax
     for number, (title, image) in enumerate(images.items()):
-        show(axes[0][number], image, vmax=top, title=title, note=notes[number] if number < len(notes) else "")
+        note = notes[number] if number < len(notes) else ""
+        ax = axes[number // across][number % across]
+        show(ax, image, vmax=top, title=title, note=note, size=size)
     return figure
 
 

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from reconode.figures.colors import DASH_DOT, DASHED, DOTTED, FAINT, INK, SOLID, SOLVERS, Style
-from reconode.figures.panels import new_figure
+from reconode.figures.panels import new_figure, side_by_side
 from reconode.solvers import Tableau, step
 
 if TYPE_CHECKING:
@@ -31,14 +31,14 @@ METHODS: dict[str, Style] = {
 """How a method is drawn, by the name of its tableau."""
 
 CYCLE = (
-    Style("#0072b5", SOLID, "o"),
-    Style("#a15de6", DASHED, "s"),
-    Style("#007e3f", DASH_DOT, "^"),
-    Style("#b8236f", DOTTED, "D"),
-    Style("#a45a01", SOLID, "v"),
-    Style("#6d6d6d", DASHED, "P"),
+    Style("#008e8c", SOLID, "o"),
+    Style("#b8236f", DASHED, "s"),
+    Style("#9a7b00", DASH_DOT, "^"),
+    Style("#6d6d6d", DOTTED, "D"),
+    Style("#5f7355", SOLID, "v"),
+    Style("#6b6fae", DASHED, "P"),
 )
-"""For curves that belong to no solver, in turn."""
+"""For curves that belong to no solver, in turn; no color of :data:`METHODS` is among them."""
 
 EXACT = "exact"
 TICKS = 9
@@ -57,6 +57,17 @@ def axes(count: int = 1, *, aspect: float = ASPECT, width: float = WIDTH) -> tup
         ax.set_axisbelow(True)
         ax.grid(True, color=FAINT, linewidth=0.6)
     return figure, grid[0]
+
+
+def pairs(images: Mapping[str, Tensor], *, vmax: float | None = None, notes: Sequence[str] = ()) -> Figure:
+    """Images two abreast in one window, with titles and scores that can be read on a phone.
+
+    Args:
+        images: ``(rows, columns)`` by title, all of one shape.
+        vmax: the window's upper end; None is the first image's 99.8 % quantile.
+        notes: a text for each panel.
+    """
+    return side_by_side(images, vmax=vmax, notes=notes, columns=2, size=TEXT)
 
 
 def look(label: str, number: int = 0) -> Style:
