@@ -8,6 +8,8 @@ import pytest
 from claims import chapter, gap, noise_floor, row
 from claims import said as said_in
 
+from reconode.experiment import paper
+
 
 def said(number: int, sentence: str) -> None:
     said_in(chapter(number), sentence)
@@ -62,3 +64,38 @@ def test_only_the_papers_equations_have_its_numbers(number):
     tags = re.findall(r"\\tag\{(\w+)\}", chapter(number))
     expected = {1: ["1"], 2: ["2", "3", "A", "4", "5", "6"], 3: ["7"], 4: ["5"]}
     assert tags == expected[number]
+
+
+def test_the_papers_fixed_solvers_score_alike():
+    said(4, "train this $f$ through the three solvers of chapter 3 and score alike there")
+    scores = [paper.TABLE1[name].psnr[4] for name in ("ft-euler", "ft-rk2", "ft-rk4")]
+    assert max(scores) - min(scores) < noise_floor(), "of the paper's table, by our noise floor"
+
+
+def test_no_linear_filter_gains():
+    said(2, "Here no weight gains anything")
+    scores = [float(x) for x in re.findall(r"^weight .*PSNR ([\d.]+) dB", chapter(2), re.MULTILINE)]
+    assert len(scores) == 4 and max(scores) == scores[0] and scores[-1] < scores[0]
+
+
+def test_total_variation_fills_part_of_what_belongs_there():
+    said(2, "It has filled the empty columns with part of what belongs there")
+    own, filled = (
+        float(re.findall(rf"{what}: ([\d.]+)% in unmeasured columns", chapter(2))[0])
+        for what in ("the knee itself", "total variation")
+    )
+    assert 0.1 * own < filled < 0.9 * own
+
+
+def test_the_flow_ends_below_the_librarys_solver():
+    said(2, "The library gets there sooner")
+    walks = [float(x) for x in re.findall(r"([\d.]+) dB after 600 steps", chapter(2))]
+    ((solver, steps),) = re.findall(r"library: ([\d.]+) dB after (\d+) iterations", chapter(2))
+    assert len(walks) == 3 and max(walks) < float(solver) and int(steps) < 600
+
+
+def test_stopping_the_clock_costs_little():
+    said(4, "Stopping it costs this network little")
+    end = float(re.findall(r"t = 1\.0: ([\d.]+) dB", chapter(4))[0])
+    stopped = float(re.findall(r"clock stopped at 1/2: ([\d.]+) dB", chapter(4))[0])
+    assert abs(end - stopped) < noise_floor()

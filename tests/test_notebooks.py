@@ -13,7 +13,10 @@ NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
 CONFIG = yaml.safe_load((ROOT / "_config.yml").read_text())
 ADDRESS = CONFIG["repository"]["url"]
 TAG = CONFIG["sphinx"]["config"]["reconode_tag"]
-LONGEST_CELL = 25
+LONGEST_CELL, USUAL_CELL = 25, 12
+WIDEST_LINE = 72
+WIDEST_DISPLAY = 40
+"""Characters of code, and of a displayed line as it is set, roughly: what a page shows without scrolling."""
 
 MYST = re.compile(
     r"^\s*(`{3,}|:{3,})\{[\w:-]+\}"  # ```{note}, :::{figure}
@@ -32,6 +35,13 @@ HOME_PATH = re.compile(
 )
 NOISE = re.compile(
     r"\b\w*Warning\b|Traceback \(most recent call last\)|\d+%\|.*\||it/s\]"  # warnings, tracebacks, progress bars
+)
+FOLDED = {"hide-input", "hide-cell", "remove-cell"}
+DISPLAY = re.compile(r"\$\$(.*?)\$\$", re.DOTALL)
+FRACTION = re.compile(r"\\[td]?frac\s*(\{[^{}]*\}|\d)\s*(\{[^{}]*\}|\d|\w)")
+SETS_NOTHING = re.compile(
+    r"\\(?:begin|end)\{\w+\}(?:\{[^}]*\})?|\\tag\{[^}]*\}|\\(?:left|right|big[lr]|Big[lr])\b"
+    r"|\\(?:mathrm|text|operatorname|mathbf|mathcal)\b|\\q?quad|\\[,;!:]|[{}&$^_]"
 )
 INSTALLS = re.compile(r"pip\s+install|[\"']pip[\"']\s*,\s*[\"']install")
 NEVER_INSTALLED = re.compile(
@@ -75,6 +85,56 @@ def test_name_and_format(path: Path) -> None:
 def test_code_cells_are_short(notebook: Any) -> None:
     lengths = {number: len(cell.source.splitlines()) for number, cell in cells(notebook, "code")}
     assert not {n: length for n, length in lengths.items() if length > LONGEST_CELL}, f"over {LONGEST_CELL} lines"
+
+
+@pytest.mark.parametrize("notebook", every_notebook())
+def test_code_is_narrow(notebook: Any) -> None:
+    """All but the folded line that installs, which holds an address."""
+    lines = [(n, line) for n, cell in cells(notebook, "code") for line in cell.source.splitlines()]
+    assert not [(n, line) for n, line in lines if len(line) > WIDEST_LINE and not INSTALLS.search(line)]
+
+
+@pytest.mark.parametrize("notebook", every_notebook())
+def test_most_cells_are_shorter_still(notebook: Any) -> None:
+    """What is folded away does not count."""
+    shown = [cell for _, cell in cells(notebook, "code") if not FOLDED & set(cell.metadata.get("tags", []))]
+    long = [cell.source.splitlines()[0] for cell in shown if len(cell.source.splitlines()) > USUAL_CELL]
+    assert len(long) <= len(shown) / 2, f"{len(long)} of {len(shown)} cells over {USUAL_CELL} lines: {long}"
+
+
+@pytest.mark.parametrize("notebook", every_notebook())
+def test_displays_are_narrow(notebook: Any) -> None:
+    displays = [(n, d) for n, cell in cells(notebook, "markdown") for d in DISPLAY.findall(cell.source)]
+    lines = [(n, as_set(line)) for n, display in displays for line in display.split(r"\\")]
+    assert not [(n, line) for n, line in lines if len(line) > WIDEST_DISPLAY]
+
+
+def as_set(tex: str) -> str:
+    """Roughly what a displayed line shows: of a fraction its longer part, a symbol for a command, no spaces."""
+    tex = FRACTION.sub(lambda match: max(match[1], match[2], key=len), tex)
+    return re.sub(r"\s+", "", re.sub(r"\\[A-Za-z]+|\\.", "#", SETS_NOTHING.sub("", tex)))
+
+
+@pytest.mark.parametrize("notebook", every_notebook())
+def test_the_picture_comes_first(notebook: Any) -> None:
+    """Title and hook, the folded set-up, the picture, and soon after it the aims."""
+    title, setup, picture = notebook.cells[:3]
+    assert title.cell_type == "markdown" and title.source.startswith("# ")
+    assert {"hide-cell", "setup"} <= set(setup.metadata.tags)
+    assert {"hide-input", "first-picture"} <= set(picture.metadata.tags)
+    assert any("image/png" in output.get("data", {}) for output in picture.outputs)
+    hook = title.source.split("\n\n")[-1].split()
+    assert len(hook) <= 60, "the hook pushes the picture off a phone's first screen"
+    assert any("After this chapter you can" in cell.source for cell in notebook.cells[3:5])
+
+
+@pytest.mark.parametrize("notebook", every_notebook())
+def test_solutions_lie_below_the_answers(notebook: Any) -> None:
+    found = [n for n, cell in enumerate(notebook.cells) if "<summary>Solution</summary>" in cell.source]
+    assert found, "no worked solution"
+    for n in found:
+        assert "check.ex" in notebook.cells[n - 1].source, "a solution above its answer's cell"
+        assert notebook.cells[n].source.startswith("<details>"), "a solution that is not folded by itself"
 
 
 @pytest.mark.parametrize("notebook", every_notebook())
@@ -197,6 +257,9 @@ def test_the_lint_sees_what_it_should() -> None:
     for bad in ("pip install torch", 'pip install "numpy<2"', "pip install -U reconode", "install reconode torch==2.4"):
         assert NEVER_INSTALLED.search(bad), bad
     assert not NEVER_INSTALLED.search("%pip install -q git+https://github.com/reconode/reconode@v0.1.0")
+    assert as_set(r"x_{n+1} &= \tfrac{1}{2} \bigl( F_1 + \theta \bigr) \tag{7}") == "xn+1=1(F1+#)"
+    assert as_set(r"\text{if } a") == "ifa"
+    assert len(as_set("a + " * 30)) > WIDEST_DISPLAY
     assert EMPTY_ALT.search("![](a.png)")
     assert EMPTY_ALT.search("<img src='a.png' alt=''>")
     assert not EMPTY_ALT.search("![a knee](a.png) <img alt='a knee' src='a.png'>")
