@@ -125,7 +125,7 @@ def test_the_picture_comes_first(notebook: Any) -> None:
     assert any("image/png" in output.get("data", {}) for output in picture.outputs)
     hook = title.source.split("\n\n")[-1].split()
     assert len(hook) <= 60, "the hook pushes the picture off a phone's first screen"
-    assert any("After this chapter you can" in cell.source for cell in notebook.cells[3:5])
+    assert any("After this chapter you can" in cell.source for cell in notebook.cells[3:6])
 
 
 @pytest.mark.parametrize("notebook", every_notebook())

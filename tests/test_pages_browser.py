@@ -174,6 +174,20 @@ def test_mathematics_is_typeset(visit: Visit) -> None:
     assert page.locator("mjx-merror").count() == 0
 
 
+def test_a_chapters_mathematics_fits_a_phone(visit: Visit) -> None:
+    """Each display is typeset, and none must be scrolled sideways."""
+    visit.page.set_viewport_size({"width": 390, "height": 844})
+    for path in (p for p in PAGES if p.parent.name == "notebooks"):
+        page = visit.open(path.relative_to(SITE).as_posix())
+        displays = page.locator("mjx-container[display]")
+        displays.first.wait_for()
+        assert page.locator("mjx-merror").count() == 0, path.stem
+        wide = displays.evaluate_all(
+            "all => all.filter(e => e.scrollWidth > e.clientWidth + 1).map(e => [e.scrollWidth, e.innerText])"
+        )
+        assert not wide, path.stem
+
+
 def test_the_first_page_is_light_and_loads_no_more_than_it_uses(visit: Visit) -> None:
     """Every byte before a click: scripts, styles and fonts too."""
     bodies: dict[str, int] = {}
