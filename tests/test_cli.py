@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import shutil
@@ -19,6 +20,7 @@ from typer.testing import CliRunner
 from reconode import evaluate, masks, metrics, zoo
 from reconode.cli.__main__ import app
 from reconode.data import fastmri
+from reconode.storage import weights
 
 COMMAND = [sys.executable, "-m", "reconode.cli"]
 ONE_THREAD = {**os.environ, "OMP_NUM_THREADS": "1"}
@@ -173,6 +175,8 @@ class TestReconstruct:
         "arguments, message",
         [
             (("--model", "tvv"), "unknown model 'tvv': did you mean tv"),
+            (("--model", "lt-rk4-long"), "unknown model 'lt-rk4-long': did you mean lt-rk4_long?"),
+            (("--model", "LT_RK4"), "unknown model 'LT_RK4': did you mean lt-rk4?"),
             (("--model", "zero-filled", "--acceleration", "40"), "acceleration 40 leaves no lines of 36"),
             (("--model", "zero-filled", "--device", "cuda:9"), "--device cuda:9 is not here"),
             (("--model", "zero-filled", "--device", "toaster"), "--device toaster is not here"),
@@ -182,6 +186,85 @@ class TestReconstruct:
         result = run("reconstruct", knees, tmp_path / "out", *arguments, status=1)
         assert message in result.stderr and "Traceback" not in result.stderr
         assert not (tmp_path / "out").exists()
+
+    def test_weights_nearest_to_the_sampling_and_a_record_of_them(self, make_volume, tmp_path):
+        make_volume("in/eight.h5", columns=160, mask=masks.random(160, 8, seed=1))
+        make_volume("in/four.h5", columns=160, mask=masks.random(160, 4, seed=1))
+        make_volume("in/full.h5", columns=160)
+        answer = run("reconstruct", tmp_path / "in", tmp_path / "out", "--model", "ft-euler", "--json")
+        assert "warning" not in answer.stderr
+        for name, acceleration in (("eight", 8), ("four", 4), ("full", 4)):
+            about = evaluate.read(tmp_path / "out" / f"{name}.h5").attributes
+            file = zoo.shipped("ft-euler", acceleration)
+            assert (about["weights"], about["weights_acceleration"]) == (file.name, acceleration)
+            assert about["weights_sha256"] == hashlib.sha256(file.read_bytes()).hexdigest()
+
+    @pytest.mark.parametrize(
+        "has, asked, warning",
+        [
+            (8, 4, "eight.h5: undersampled already, 8"),
+            (None, 3, "eight.h5: sampled at 3x, and ft-euler_4x.safetensors was trained for 4x"),
+            (None, 6, "eight.h5: sampled at 6x, and ft-euler_8x.safetensors was trained for 8x"),
+            (None, 4, ""),
+        ],
+    )
+    def test_weights_for_other_sampling_are_warned_of(self, make_volume, tmp_path, has, asked, warning):
+        mask = None if has is None else masks.random(160, has, seed=1)
+        path = make_volume("eight.h5", columns=160, slices=1, mask=mask)
+        result = run("reconstruct", path, tmp_path / "out", "--model", "ft-euler", "--acceleration", asked)
+        text = " ".join(result.stderr.split())
+        assert warning in text and ("warning" in text) == bool(warning)
+
+    def test_weights_too_far_away_are_refused_with_what_there_is(self, knees, tmp_path):
+        result = run("reconstruct", knees, tmp_path / "out", "--model", "lt-rk4_long", "--acceleration", 8, status=1)
+        assert "lt-rk4: 4x, 8x; lt-rk4_long: 4x" in result.stderr and not (tmp_path / "out").exists()
+
+    def test_own_weights_are_named_and_their_acceleration_minded(self, knees, tmp_path):
+        tensors, about = weights.read(zoo.shipped("ft-euler", 4))
+        weights.write(tmp_path / "mine.safetensors", tensors, {**about, "acceleration": 4})
+        own = ("--model", "ft-euler", "--weights", tmp_path / "mine.safetensors", "--slices", "0")
+        result = run("reconstruct", knees / "k1.h5", tmp_path / "a.h5", *own, "--acceleration", 2)
+        assert "mine.safetensors was trained for 4x" in result.stderr
+        assert evaluate.read(tmp_path / "a.h5").attributes["weights"] == "mine.safetensors"
+
+    def test_one_volume_into_one_file(self, knees, tmp_path):
+        run("reconstruct", knees / "k1.h5", tmp_path / "odd" / "o.h5", "--model", "zero-filled")
+        assert (tmp_path / "odd" / "o.h5").is_file()
+        result = run("reconstruct", knees, tmp_path / "odd" / "p.h5", "--model", "zero-filled", status=1)
+        assert "one file for 2 volumes; give a folder's name" in result.stderr
+        own = run("reconstruct", knees / "k1.h5", knees / "k1.h5", "--model", "zero-filled", status=1)
+        assert "would replace the volumes" in own.stderr
+
+    @pytest.mark.parametrize("text, there", [("1", [1]), ("1:3", [1, 2]), ("2:", [2]), (":2", [0, 1]), ("1:9", [1, 2])])
+    def test_chosen_slices_are_scored_as_these(self, knees, tmp_path, text, there):
+        chosen = tmp_path / "some.h5"
+        model = ("--model", "zero-filled", "--acceleration", 2)
+        run("reconstruct", knees / "k1.h5", tmp_path / "all", *model)
+        answer = run("reconstruct", knees / "k1.h5", chosen, *model, "--slices", text).stdout
+        assert f"1 volume, {len(there)} slice{'s' if len(there) > 1 else ''} by" in answer
+        image = evaluate.read(tmp_path / "all" / "k1.h5").image[there]
+        assert torch.equal(evaluate.read(chosen).image, image)
+        target = fastmri.read(knees / "k1.h5").target[there]
+        scored = json.loads(run("evaluate", knees / "k1.h5", chosen, "--json").stdout)["volumes"][0]
+        assert scored["psnr"] == pytest.approx(metrics.scores(image, target).psnr)
+        figure = ("--figure", tmp_path / "f.png")
+        run("evaluate", knees / "k1.h5", chosen, *figure, "--slice", there[-1])
+        missing = next(number for number in (0, 1, 2, 3) if number not in there)
+        error = run("evaluate", knees / "k1.h5", chosen, *figure, "--slice", missing, status=1).stderr
+        assert f"has slices {there[0]} to {there[-1]}" in error
+
+    @pytest.mark.parametrize("text", ["3:3", "x", ":", "-1", "5:2", "1:2:3", "²"])
+    def test_slices_that_are_none(self, knees, tmp_path, text):
+        result = run("reconstruct", knees, tmp_path / "out", f"--slices={text}", "--model", "zero-filled", status=1)
+        assert f"--slices {text}: " in result.stderr
+        absent = run("reconstruct", knees, tmp_path / "out", "--slices", "7", "--model", "zero-filled", status=1)
+        assert "k1.h5: none of the slices asked for are there; it has 3" in absent.stderr
+
+    def test_the_masks_seed(self, knees, tmp_path):
+        run("reconstruct", knees, tmp_path / "out", "--model", "zero-filled", "--acceleration", 2, "--mask-seed", 5)
+        for name in ("k1.h5", "k2.h5"):
+            result = evaluate.read(tmp_path / "out" / name)
+            assert torch.equal(result.mask, masks.random(36, 2, seed=5)) and result.attributes["mask_seed"] == 5
 
     def test_output_that_cannot_be_written_stops_the_batch(self, knees, tmp_path):
         (tmp_path / "out").write_text("a file")
@@ -214,6 +297,36 @@ class TestEvaluate:
             "not among the scored" in run("evaluate", knees, out, "--figure", "g.png", "--show", "x", status=1).stderr
         )
 
+    def test_a_figure_that_cannot_be_drawn_does_not_cost_the_scores(self, knees, out, tmp_path):
+        result = run("evaluate", knees, out, "--figure", tmp_path / "f.xyz", status=1)
+        assert "mean of 2" in result.stdout and "f.xyz" not in result.stdout
+        assert "no picture ends in .xyz; take one of .png, .pdf, .svg" in " ".join(result.stderr.split())
+        assert not (tmp_path / "f.xyz").exists() and "Traceback" not in result.stderr
+
+    def test_no_interval_over_few_volumes(self, knees, out, tmp_path):
+        text = run("evaluate", knees, out).stdout
+        assert "no interval below 8 volumes" in text and "[" not in text
+        for number in range(8):
+            shutil.copy(knees / f"k{number % 2 + 1}.h5", tmp_path / f"more{number}.h5")
+        more, eight = tmp_path / "more", tmp_path / "eight"
+        more.mkdir()
+        for path in tmp_path.glob("more?.h5"):
+            path.rename(more / path.name)
+        run("reconstruct", more, eight, "--model", "zero-filled", "--acceleration", 2)
+        table = run("evaluate", more, eight).stdout
+        mean = next(line for line in table.splitlines() if "mean of 8" in line)
+        assert mean.count("[") == 3 and "no interval below 8 volumes" in table, "of four a contrast there is none"
+
+    def test_text_from_files_is_only_text(self, make_volume, tmp_path):
+        make_volume("in/a[bold].h5", acquisition="[/red]\x1b[31m", slices=1)
+        make_volume("in/$\\frac$.h5", acquisition="=1+1", slices=1)
+        listed = run("info", tmp_path / "in").stdout
+        assert "a[bold].h5" in listed and "[/red]" in listed and "\x1b" not in listed
+        run("reconstruct", tmp_path / "in", tmp_path / "out", "--model", "zero-filled", "--acceleration", 2)
+        for name in ("a[bold].h5", "$\\frac$.h5"):
+            drawn = ("--figure", tmp_path / "f.png", "--show", name)
+            assert "[/red]" in run("evaluate", tmp_path / "in", tmp_path / "out", *drawn).stdout
+
     def test_perfect_scores_are_valid_json(self, knees, tmp_path):
         target = fastmri.read(knees / "k1.h5").target
         evaluate.write(tmp_path / "p.h5", evaluate.Reconstruction(target, torch.ones(36) > 0, {}))
@@ -237,6 +350,12 @@ def test_models_are_listed_with_their_parameters():
     assert listed["lt-rk4"]["parameters"] == 153_404 and listed["tv"]["parameters"] == 0
     text = run("models").stdout
     assert "ReconODE-LT-RK4" in text and "153,404" in text
+
+
+def test_one_file_that_fails_is_named_once(tmp_path):
+    (tmp_path / "a.h5").write_text("not a volume")
+    error = run("info", tmp_path / "a.h5", status=1).stderr
+    assert "not an HDF5 file" in error and "the others" not in error and "1 of 1" not in error
 
 
 def test_missing_arguments_are_usage_errors():

@@ -44,6 +44,28 @@ class TestRoundTrip:
         assert volume.kspace.shape == (2, 4, 48, 40) and volume.info.target == "reconstruction_rss"
         torch.testing.assert_close(volume.target, center_crop(images.abs().square().sum(1).sqrt(), 24, 24))
 
+    @pytest.mark.parametrize(
+        "shape, recon", [((256, 256), (256, 256)), ((640, 368), (320, 320)), ((400, 20), (320, 20))]
+    )
+    def test_the_image_is_no_larger_than_the_kspace(self, tmp_path, shape, recon):
+        fastmri.write(tmp_path / "a.h5", torch.ones(1, *shape, dtype=torch.complex64), acquisition="")
+        assert fastmri.read(tmp_path / "a.h5").target.shape == (1, *recon)
+
+    def test_double_precision_is_stored_as_single(self, tmp_path):
+        kspace = fft(smooth_images(1, 64, 36)).to(torch.complex128)
+        fastmri.write(tmp_path / "a.h5", kspace, acquisition="")
+        with h5py.File(tmp_path / "a.h5") as file:
+            assert file["kspace"].dtype == np.complex64
+        assert torch.equal(fastmri.read(tmp_path / "a.h5").kspace[:, 0], kspace.to(torch.complex64))
+
+    def test_some_slices_as_a_volume(self, make_volume):
+        volume = fastmri.read(make_volume(slices=4))
+        part = volume.part(slice(1, 3))
+        assert part.info.slices == 2 and part.name == volume.name
+        assert torch.equal(part.kspace, volume.kspace[1:3]) and torch.equal(part.target, volume.target[1:3])
+        with pytest.raises(DataError, match="none of the slices asked for are there; it has 4"):
+            volume.part(slice(4, None))
+
     def test_test_file(self, make_volume):
         mask = masks.random(36, 2, seed=0)
         volume = fastmri.read(make_volume(mask=mask))

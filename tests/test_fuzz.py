@@ -7,6 +7,7 @@ The reader runs in a process of its own, so that a crash or a hang is seen as su
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -14,6 +15,8 @@ from pathlib import Path
 import h5py
 import numpy as np
 import pytest
+
+from reconode.storage import probe
 
 SEEDS = int(os.environ.get("RECONODE_FUZZ_SEEDS", "300"))
 BLOCK = 150
@@ -101,3 +104,17 @@ def test_files_without_checksums(make_volume, tmp_path, kind):
     for first in range(0, SEEDS // 4 or 1, BLOCK):
         errors += run(classic, tmp_path, kind, first, min(first + BLOCK, SEEDS // 4 or 1), exact=kind == "truncate")[0]
     assert errors > 0
+
+
+def test_modules_beside_the_probe_do_not_replace_pythons(tmp_path, monkeypatch, make_volume):
+    """The child is a script, and Python would look for its imports in the script's folder first."""
+    shutil.copy(probe.__file__, tmp_path / "probe.py")
+    for name in ("queue", "contextlib", "statistics"):
+        (tmp_path / f"{name}.py").write_text("raise SystemExit('the wrong module')\n")
+    monkeypatch.setattr(probe, "__file__", str(tmp_path / "probe.py"))
+    monkeypatch.delenv("PYTHONSAFEPATH", raising=False)
+    child = probe._Child()
+    try:
+        assert child.ask(make_volume(), True, 60) == "read\n"
+    finally:
+        child.stop()

@@ -152,6 +152,13 @@ def test_summary_by_acquisition():
     assert list(metrics.summarize(scores, ["CORPD_FBK"] * 3)) == ["all"]
 
 
+def test_no_interval_over_a_few_volumes():
+    scores = [metrics.Scores(30.0 + n, 0.5, 0.1) for n in range(8)]
+    few, enough = (metrics.summarize(scores[:n], [""] * n)["all"]["psnr"] for n in (7, 8))
+    assert few.mean == 33 and few.volumes == 7 and np.isnan(few.low) and np.isnan(few.high)
+    assert enough == metrics.bootstrap([s.psnr for s in scores]) and enough.low < enough.mean < enough.high
+
+
 @pytest.mark.parametrize(
     "image, target, message",
     [
