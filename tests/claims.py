@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import re
+from functools import cache
 from pathlib import Path
 
 import nbformat
+from reconode_book.landing import TIE as TIE
 
 from reconode.experiment import results, rows
 from reconode.metrics import Interval
 
 ROOT = Path(__file__).parents[1]
 SMALL = ROOT / "results" / "small"
-TIE = 0.25
-"""dB: what two trainings of one function differ by here, from the largest difference that was seen."""
 
 
 def chapter(number: int) -> str:
@@ -33,33 +33,39 @@ def said(text: str, sentence: str) -> None:
     assert sentence in flat, f"the sentence is gone, and its test with it: {sentence}"
 
 
-def row(name: str, acceleration: float = 4, seed: int = 0, folder: Path = SMALL) -> rows.Row:
+def row(name: str, acceleration: float = 4, seed: int = 0) -> rows.Row:
     """One training of a row: a model of the zoo, followed by _variant."""
     model, _, variant = name.partition("_")
-    return rows.make_row([results.read(folder / results.file_name(model, acceleration, seed, variant))])
+    return rows.make_row([results.read(SMALL / results.file_name(model, acceleration, seed, variant))])
 
 
-def seeds(name: str, folder: Path = SMALL) -> rows.Row:
+@cache
+def everything() -> list[results.Result]:
+    """All runs; read once."""
+    return results.read_all(SMALL)
+
+
+def seeds(name: str) -> rows.Row:
     """All trainings of a row at 4x."""
     model, _, variant = name.partition("_")
-    found = [r for r in results.read_all(folder) if r.row == (model, variant) and r.acceleration == 4]
+    found = [r for r in everything() if r.row == (model, variant) and r.acceleration == 4]
     return rows.make_row(found)
 
 
-def compare(a: str, b: str, acceleration: float = 4, folder: Path = SMALL) -> Interval:
+def compare(a: str, b: str, acceleration: float = 4) -> Interval:
     """PSNR of A − B over the same knees, seed 0."""
-    pair = (row(name, acceleration, folder=folder) for name in (a, b))
+    pair = (row(name, acceleration) for name in (a, b))
     return rows.compare(*pair).difference
 
 
-def gap(a: str, b: str, acceleration: float = 4, folder: Path = SMALL) -> float:
+def gap(a: str, b: str, acceleration: float = 4) -> float:
     """Its mean, dB."""
-    return compare(a, b, acceleration, folder).mean
+    return compare(a, b, acceleration).mean
 
 
-def tie(a: str, b: str, acceleration: float = 4, folder: Path = SMALL) -> bool:
+def tie(a: str, b: str, acceleration: float = 4) -> bool:
     """Whether one training of each says nothing about an order."""
-    return abs(gap(a, b, acceleration, folder)) <= TIE
+    return abs(gap(a, b, acceleration)) <= TIE
 
 
 def noise_floor() -> float:

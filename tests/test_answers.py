@@ -5,11 +5,11 @@ from __future__ import annotations
 import importlib
 import re
 import statistics
-import sys
 from pathlib import Path
 
 import pytest
 import torch
+from reconode_book import answers, evidence
 from test_results import made_up_run, save
 
 from reconode import masks, networks
@@ -20,11 +20,6 @@ from reconode.metrics import Interval
 from reconode.physics import HYBRID, MRIOperator, fft
 
 ROOT = Path(__file__).parents[1]
-
-
-sys.path.insert(0, str(ROOT / "book" / "_ext"))
-from reconode_book import answers, evidence  # noqa: E402
-
 SMALL = ROOT / "results" / "small"
 
 

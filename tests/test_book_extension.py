@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 import shutil
-import sys
 from pathlib import Path
 
 import pytest
@@ -12,7 +11,6 @@ import pytest
 pytest.importorskip("sphinx", reason="needs the book's tools: pip install 'reconode[book]'")
 
 ROOT = Path(__file__).parents[1]
-sys.path.insert(0, str(ROOT / "book/_ext"))
 
 from reconode_book import (  # noqa: E402
     address,

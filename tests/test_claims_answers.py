@@ -12,6 +12,7 @@ from claims import ROOT, SMALL, TIE, compare, gap, noise_floor, row, said, seeds
 
 from reconode import zoo
 from reconode.experiment import results, rows
+from reconode.physics import MRIOperator
 
 ANSWERS = (ROOT / "book" / "answers.md").read_text(encoding="utf-8")
 PC_FLOW = (ROOT / "book" / "pc_flow.md").read_text(encoding="utf-8")
@@ -29,8 +30,6 @@ def test_the_two_rows_of_the_noise_floor_are_one_function():
         if f"layers.{last}." in name and name.endswith(("weight", "bias")):
             weights[name] /= fixed.steps
     learned.load_state_dict(weights)
-    from reconode.physics import MRIOperator
-
     generator = torch.Generator().manual_seed(0)
     hybrid = torch.randn(1, 1, 32, 40, dtype=torch.complex64, generator=generator)
     E = MRIOperator(torch.arange(40) % 3 == 0)
@@ -60,7 +59,7 @@ def test_the_headline_rows_are_ties(a, b):
     assert tie(f"{a}_long", f"{b}_long")
 
 
-def test_a_turned_result_would_be_noticed(tmp_path):
+def test_a_turned_result_would_be_noticed():
     """The tests can fail: with every knee of LT-RK4 a decibel better it is no tie."""
     runs = {name: seeds(name) for name in ("lt-rk4", "d5c5")}
     better = [

@@ -197,7 +197,7 @@ class TestReversible:
 
     @pytest.mark.parametrize("tableau", [EULER, HEUN, RK4], ids=["euler", "rk2", "rk4"])
     def test_a_stiff_flow_that_the_tableau_can_solve_it_cannot(self, tableau):
-        """x' = -25 x in 25 steps, h k = 1: the base decays, the reversible solve grows as its matrix says it must."""
+        """x' = -25 x in 50 steps, h k = 1/2: the base decays, the reversible solve grows as its matrix says it must."""
         x0, k, steps, coupling = torch.ones(1, dtype=torch.float64), 25.0, 50, 0.99
         flow = lambda t, x: -k * x  # noqa: E731
         assert float(integrate(flow, x0, tableau, steps)) < 1e-9

@@ -19,7 +19,6 @@ from __future__ import annotations
 import argparse
 import itertools
 import json
-import random
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
@@ -39,8 +38,10 @@ from reconode.data.sources import VALIDATION_SEED, Simulated
 from reconode.experiment import benchmark, record
 from reconode.optimizers import LookaheadRAdam, cosine
 from reconode.physics import center_crop
+from reconode.runs import Settings
 from reconode.storage import weights
 from reconode.storage.whole import write_whole
+from reconode.train import place
 
 MODEL, ACCELERATION, SEED, ROWS, CLIP = "lt-euler", 4, 0, 48, 1.0
 VALIDATION, OTHERS_SEED = 16, VALIDATION_SEED + 1
@@ -82,13 +83,11 @@ def examples(name: str, keep: str | None) -> Iterator[Batch]:
 
 def train(name: str, steps: int, rate: float, keep: str | None) -> tuple[nn.Module, list[list[float]]]:
     """The experiment's loop with a loss of one's choice: the network, and the loss in means of a few steps."""
-    torch.manual_seed(SEED)
-    model = zoo.find(MODEL).build()
-    assert isinstance(model, nn.Module)
+    model, settings = zoo.untrained(MODEL, SEED), Settings(MODEL, seed=SEED, rows=ROWS)
     optimizer = LookaheadRAdam(model.parameters(), lr=rate)
     values = []
     for step, batch in zip(range(steps), examples(name, keep), strict=False):
-        batch = slab(batch, ROWS, random.Random(f"{SEED} {step}").randint(0, batch.y.shape[-2] - ROWS))
+        batch = slab(batch, ROWS, place(settings, step, batch.y.shape[-2]))
         assert batch.target is not None
         for group in optimizer.param_groups:
             group["lr"] = rate * cosine(step, steps)

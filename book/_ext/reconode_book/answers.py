@@ -245,7 +245,7 @@ EVIDENCE: dict[str, Callable[[Answers], str]] = {
     "rates": rates,
     "diverged": diverged,
     "anode": lambda it: it.versus(
-        [*short(["fa-euler-anode", "fa-rk2-anode", "ft-euler-end"], "ft-euler")], "ANODE's defaults; short trainings"
+        short(["fa-euler-anode", "fa-rk2-anode", "ft-euler-end"], "ft-euler"), "ANODE's defaults; short trainings"
     ),
     "parts": lambda it: it.versus(short(PARTS, "lt-rk4"), "LT-RK4 without one of its parts; short trainings"),
     "parts-euler": lambda it: it.versus(

@@ -156,11 +156,6 @@ class Answers:
         said = zoo.find(model).title.removeprefix("ReconODE-")
         return said + {"slow": " at FA's rate", "long": ", long"}.get(variant, "")
 
-    def gap(self, a: str, b: str, acceleration: float = 4) -> str:
-        """The mean difference of two rows, in words."""
-        c = self.against(a, b, acceleration)
-        return NOT_RUN if c is None else minus(f"{c.difference.mean:+.2f} dB")
-
     def say(self, a: str, b: str, acceleration: float = 4) -> str:
         """One clause on a comparison, in words that its interval allows."""
         c = self.against(a, b, acceleration)
@@ -199,16 +194,6 @@ class Answers:
     def contrast(self, acceleration: float = 4) -> str:
         """The table of the two contrasts."""
         return tables.contrast_table(self.runs, acceleration).markdown()
-
-    def say_contrasts(self, a: str, b: str, acceleration: float = 4) -> str:
-        """The difference of two rows on each contrast, in words."""
-        one, other = (find_row(self.runs, name, acceleration) for name in (a, b))
-        psnr = [row.per_volume("psnr") for row in (one, other)]
-        found: dict[str, list[float]] = {}
-        for volume in one.first.volumes:
-            found.setdefault(volume.acquisition, []).append(psnr[0][volume.name] - psnr[1][volume.name])
-        means = (f"{statistics.mean(values):+.2f} dB on {name}" for name, values in found.items())
-        return minus(f"{self.title(a)} against {self.title(b)}: {', '.join(means)}")
 
     def transfer(self, group: str, acceleration: float = 4) -> str:
         """The table of a group of transfer tests."""

@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from html import escape
 from pathlib import Path
-from statistics import mean
 from urllib.parse import urlsplit
 
 from docutils import nodes
@@ -46,15 +45,17 @@ class Finding:
 def find(variant: str = "", folder: Path = ROOT / "results/small") -> Finding | None:
     """What the results say of one length of training; None where one of the two was not run."""
     from reconode.experiment import results
+    from reconode.experiment.rows import rows
 
-    runs = [results.read(p) for p in results.files(folder)]
-    runs = [r for r in runs if r.acceleration == 4 and r.variant == variant and r.training and r.training.finished]
-    small, big = ([r for r in runs if r.model == name] for name in (SMALL, BIG))
-    if not small or not big or len({r.training.steps for r in small + big if r.training}) != 1:
+    found = rows(r for r in results.read_all(folder) if r.training and r.training.finished)
+    small, big = (found.get((name, variant, 4.0)) for name in (SMALL, BIG))
+    if small is None or big is None:
         return None
-    scores = [tuple(mean(v.psnr for v in r.volumes) for r in group) for group in (small, big)]
-    assert small[0].training
-    return Finding(scores[0], scores[1], (small[0].parameters, big[0].parameters), small[0].training.steps)
+    steps = {run.training.steps for run in (*small.runs, *big.runs) if run.training}
+    if len(steps) != 1:
+        return None
+    scores = [tuple(row.seed_means("psnr")) for row in (small, big)]
+    return Finding(scores[0], scores[1], (small.first.parameters, big.first.parameters), steps.pop())
 
 
 def verdict(found: Finding) -> str:

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from reconode.networks import LAYERS, Dynamics, TimeConv2d, count_parameters
 from reconode.physics import MRIOperator
-from reconode.teach.check.verdict import NotYet, check, function, number, returned, touched
+from reconode.teach.check.verdict import NotYet, check, function, number, returned, something
 
 __all__ = ["ex4_1", "ex4_2", "ex4_3", "ex4_4"]
 
@@ -22,10 +22,7 @@ def ex4_1(answer: Any) -> str:
     """A function that says how many trainable numbers f has when it is `channels` wide."""
     count = function(answer)
     for channels in (32, 8, 74):
-        said, want = count(channels), count_parameters(Dynamics(channels=channels))
-        touched(said)
-        if said is None:
-            raise NotYet("your function returns nothing yet.")
+        said, want = something(count(channels)), count_parameters(Dynamics(channels=channels))
         got = number(said)
         if got == want:
             continue

@@ -30,7 +30,7 @@ class Verdict:
         return f"{'Right' if self.right else 'Not yet'}: {self.text}"
 
 
-class Untouched(ReconodeError):  # noqa: N818 (it never leaves this module)
+class Untouched(ReconodeError):  # noqa: N818 (:func:`check` catches it)
     """The dots are still there."""
 
 
@@ -103,11 +103,17 @@ def function(answer: Any) -> Callable[..., Any]:
     return answer
 
 
-def returned(result: Any, shape: tuple[int, ...]) -> Tensor:
-    """What the reader's function returned, as a tensor of that shape."""
+def something(result: Any) -> Any:
+    """What the reader's function returned, if that is anything."""
+    touched(result)
     if result is None:
         raise NotYet("your function returns nothing yet.")
-    return tensor(result, shape)
+    return result
+
+
+def returned(result: Any, shape: tuple[int, ...]) -> Tensor:
+    """What the reader's function returned, as a tensor of that shape."""
+    return tensor(something(result), shape)
 
 
 def _kind(answer: Any) -> str:
