@@ -11,6 +11,7 @@ from reconode.solvers import EULER, HEUN, RK4
 
 pytest.importorskip("matplotlib")
 from reconode.teach import plots
+from reconode.teach.plots import basics
 
 
 def labels(figure):
@@ -21,14 +22,14 @@ def test_curves():
     figure = plots.curves(None, {"Euler": ([1, 2], [3, 4]), "mine": ([1, 2], torch.tensor([5.0, 6.0]))}, "x", "y")
     (ax,) = figure.axes
     assert [list(line.get_ydata()) for line in ax.lines] == [[3, 4], [5, 6]]
-    assert ax.lines[0].get_color() == plots.METHODS["Euler"].color
+    assert ax.lines[0].get_color() == basics.METHODS["Euler"].color
     assert labels(figure) == ["Euler", "mine"]
     assert (ax.get_xlabel(), ax.get_ylabel()) == ("x", "y")
     assert figure._repr_png_().startswith(b"\x89PNG")
 
 
 def test_no_curve_wears_a_solvers_color():
-    assert not {style.color for style in plots.METHODS.values()} & {style.color for style in plots.CYCLE}
+    assert not {style.color for style in basics.METHODS.values()} & {style.color for style in basics.CYCLE}
 
 
 def test_pairs_stand_two_abreast():

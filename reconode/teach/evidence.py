@@ -1,0 +1,60 @@
+"""The experiment's results, where a chapter quotes them: in the library's own checkout, or in a clone beside it.
+
+Weights come with the library, results files only with its repository; on Colab a chapter's first cell clones that.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+from pathlib import Path
+
+from reconode import zoo
+from reconode.errors import DataError
+from reconode.experiment import results
+from reconode.experiment.results import Result
+from reconode.experiment.rows import Row, make_row
+
+CLONE = Path("reconode")
+"""Of the repository, in the folder where a notebook runs."""
+
+
+def folder(benchmark: str = "small") -> Path:
+    """Folder of a benchmark's results files.
+
+    Raises:
+        DataError: where there is neither a checkout nor a clone.
+    """
+    places = [Path(__file__).parents[2], CLONE, *Path.cwd().parents, Path.cwd()]
+    for place in places:
+        if (place / "results" / benchmark).is_dir():
+            return place / "results" / benchmark
+    raise DataError(
+        f"no results of benchmark {benchmark} here: they are in the repository, not in the installed library; "
+        "clone it where the notebook runs"
+    )
+
+
+@cache
+def runs(benchmark: str = "small") -> tuple[Result, ...]:
+    """All runs of a benchmark."""
+    return tuple(results.read_all(folder(benchmark)))
+
+
+def row(name: str, *, seed: int | None = 0, acceleration: float = 4, benchmark: str = "small") -> Row:
+    """A row by its name: one seed's run, so that rows with one and with three compare alike; None takes all seeds.
+
+    Raises:
+        DataError: when no run of it is there.
+    """
+    zoo.find(name.partition("_")[0])
+    chosen = [
+        r for r in runs(benchmark) if r.row_name == name and r.acceleration == acceleration and seed in (None, r.seed)
+    ]
+    if not chosen:
+        raise DataError(f"no run of {name} at {acceleration:g}x among the results of {benchmark}")
+    return make_row(chosen)
+
+
+def has(name: str, *, seed: int = 0, acceleration: float = 4, benchmark: str = "small") -> bool:
+    """Whether a row's run is there: trainings come in one by one, and a page says "not run" until then."""
+    return any(r.row_name == name and (r.acceleration, r.seed) == (acceleration, seed) for r in runs(benchmark))
