@@ -114,7 +114,8 @@ def test_a_page_is_spared_what_it_does_not_use() -> None:
 def test_the_plan_agrees_with_the_chapters() -> None:
     for chapter in BOOK:
         assert chapter.title == chapters.PLAN[chapter.number - 1]
-    assert [c.number for c in BOOK] == list(range(1, len(BOOK) + 1))
+    numbers = [c.number for c in BOOK]
+    assert numbers == sorted(set(numbers)), "in the order of their numbers, whichever are written"
 
 
 def test_anchors_are_unique() -> None:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import subprocess
 from pathlib import Path
 
 import pytest
+import yaml
 
 from reconode.errors import DataError, UsageError
 from reconode.experiment import results
@@ -28,6 +30,31 @@ def test_results_are_found_in_a_clone(tmp_path, monkeypatch):
     clone = tmp_path / "reconode" / "results" / "small"
     clone.mkdir(parents=True)
     assert evidence.folder().samefile(clone)
+
+
+def test_fetch_clones_this_version_where_results_are_missing(tmp_path, monkeypatch):
+    ran = []
+    monkeypatch.setattr(subprocess, "run", lambda command, **options: ran.append(command))
+    evidence.fetch()
+    assert not ran, "a checkout has them"
+    monkeypatch.setattr(evidence, "__file__", str(tmp_path / "a" / "b" / "c" / "evidence.py"))
+    monkeypatch.chdir(tmp_path)
+    evidence.fetch()
+    (command,) = ran
+    assert command[:2] == ["git", "clone"] and command[-2:] == [evidence.HOME, "reconode"]
+    config = yaml.safe_load((SMALL.parents[1] / "_config.yml").read_text())
+    assert command[command.index("--branch") + 1] == config["sphinx"]["config"]["reconode_tag"]
+
+
+def test_fetch_says_why_it_could_not(tmp_path, monkeypatch):
+    def fails(command, **options):
+        raise subprocess.CalledProcessError(128, command, stderr="fatal: no network")
+
+    monkeypatch.setattr(subprocess, "run", fails)
+    monkeypatch.setattr(evidence, "__file__", str(tmp_path / "a" / "b" / "c" / "evidence.py"))
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(DataError, match=r"clone it.*no network"):
+        evidence.fetch()
 
 
 def test_a_row_is_one_seeds_run():

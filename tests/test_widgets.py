@@ -49,11 +49,25 @@ def example_trajectory() -> widgets.Widget:
     return widgets.trajectory(states, target, mask, title="an example")
 
 
+@functools.cache
+def example_stages() -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    """Weights and contributions of two steps of four stages, and an image; one stage pulls back."""
+    images = smooth_images(8, 48, 56).unflatten(0, (2, 4))
+    weights = images.abs().softmax(1)
+    contributions = weights * images * torch.tensor([1, 0.6, 0.1, -0.4]).view(1, 4, 1, 1)
+    return weights, contributions, images[0, 0].abs()
+
+
+def example_stage_contributions() -> widgets.Widget:
+    return widgets.stage_contributions(*example_stages(), title="an example")
+
+
 MAKE = {
     "sampling": widgets.sampling,
     "flow_plane": widgets.flow_plane,
     "solver_race": widgets.solver_race,
     "trajectory": example_trajectory,
+    "stage_contributions": example_stage_contributions,
 }
 made = functools.cache(lambda kind: MAKE[kind]())
 every_widget = pytest.mark.parametrize("kind", MAKE)

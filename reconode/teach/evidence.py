@@ -1,21 +1,42 @@
 """The experiment's results, where a chapter quotes them: in the library's own checkout, or in a clone beside it.
 
-Weights come with the library, results files only with its repository; on Colab a chapter's first cell clones that.
+Weights come with the library, results files only with its repository; on Colab a chapter's first cell clones that
+(:func:`fetch`).
 """
 
 from __future__ import annotations
 
+import subprocess
 from functools import cache
 from pathlib import Path
 
-from reconode import zoo
+from reconode import __version__, zoo
 from reconode.errors import DataError
 from reconode.experiment import results
 from reconode.experiment.results import Result
 from reconode.experiment.rows import Row, make_row
 
+HOME = "https://github.com/reconode/reconode"
 CLONE = Path("reconode")
-"""Of the repository, in the folder where a notebook runs."""
+"""The repository, and its clone in the folder where a notebook runs."""
+
+
+def fetch() -> None:
+    """Clone the repository, at this version, where there are no results files; else nothing.
+
+    Raises:
+        DataError: when git cannot.
+    """
+    try:
+        folder()
+    except DataError as missing:
+        tag = "v" + __version__.partition(".dev")[0]
+        command = ["git", "clone", "--quiet", "--depth", "1", "--branch", tag, HOME, str(CLONE)]
+        try:
+            subprocess.run(command, check=True, capture_output=True, text=True)
+        except (OSError, subprocess.CalledProcessError) as error:
+            said = str(getattr(error, "stderr", "") or error).strip()
+            raise DataError(f"{missing}; tried `{' '.join(command)}`: {said}") from error
 
 
 def folder(benchmark: str = "small") -> Path:

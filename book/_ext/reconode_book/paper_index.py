@@ -55,10 +55,17 @@ ITEMS = (
     Item("Fig.", ("2A", "2B"), "time-dependent convolution, and the network $f$ made of five", 4),
     Item(
         "Fig.",
-        ("2C", "2D", "2E"),
-        "the learned steps of Euler, RK2 and RK4",
+        ("2C", "2D"),
+        "the learned steps of Euler and RK2",
         7,
         ("py:class reconode.models.LearnedSolver",),
+    ),
+    Item(
+        "Fig.",
+        ("2E",),
+        "the learned step of RK4: dilated stages and the attention",
+        8,
+        ("py:class reconode.models.LearnedSolver", "py:class reconode.networks.Attention"),
     ),
     Item("Fig.", ("3",), "reconstructions and their error maps", 10, ("py:func reconode.figures.panels.comparison",)),
     Item("Table", ("1",), "PSNR, SSIM and parameters of every model", 10),
@@ -67,7 +74,7 @@ ITEMS = (
         ("2",),
         "memory and time with and without checkpointing",
         8,
-        ("py:func reconode.gradients.saved_bytes",),
+        ("py:func reconode.gradients.saved_bytes", "py:class reconode.experiment.paper.PaperCost"),
     ),
 )
 

@@ -4,5 +4,18 @@ Pictures of reconstructions, which the command line draws too, are in :mod:`reco
 """
 
 from reconode.teach.plots.basics import axes, curves, order, pairs, plane, regions
+from reconode.teach.plots.stages import attention, contributions, deviations, differences, four_stages
 
-__all__ = ["axes", "curves", "order", "pairs", "plane", "regions"]
+__all__ = [
+    "attention",
+    "axes",
+    "contributions",
+    "curves",
+    "deviations",
+    "differences",
+    "four_stages",
+    "order",
+    "pairs",
+    "plane",
+    "regions",
+]

@@ -1,0 +1,172 @@
+"""Chapter 8 says nothing that the results files, the shipped weights or its own outputs contradict."""
+
+from __future__ import annotations
+
+import json
+import re
+
+import pytest
+import torch
+from claims import ROOT, chapter, compare, gap, noise_floor, row, seeds
+from claims import said as said_in
+
+from reconode import zoo
+from reconode.experiment import paper
+
+NUMBER = 8
+TRAININGS = "2,000 steps", "6,000 steps"
+
+
+def said(sentence: str) -> None:
+    said_in(chapter(NUMBER), sentence)
+
+
+def table(training: str, line: str) -> list[list[float]]:
+    """Numbers of the lines that begin so, from the outputs on one of the two trainings, in the order of the page."""
+    found: list[list[float]] = []
+    here = False
+    for text in chapter(NUMBER).splitlines():
+        if text.startswith(TRAININGS):
+            here = text.startswith(training)
+        if here and re.match(line, text):
+            found.append([float(v.replace(",", "")) for v in re.findall(r"[-+]?\d[\d,]*\.?\d*", text.split(":")[-1])])
+    return found
+
+
+def test_the_heaviest_stage_brings_nothing():
+    said("The heaviest brought nothing")
+    for step in table("6,000 steps", r" +step \d:"):
+        weights, sizes = step[:4], step[4:]
+        assert max(weights) == weights[2] and sizes[2] <= 1 and sizes[2] == min(sizes)
+
+
+def test_a_weight_is_not_an_importance():
+    said("the stage without dilation does most of the work**, and toward the end nearly all")
+    for training in TRAININGS:
+        steps = table(training, r" +step \d:")
+        assert len(steps) == 5
+        assert all(sizes[7] == max(sizes[4:]) for sizes in steps)
+        assert steps[-1][7] > 2.5 * max(steps[-1][4:7])
+    said("Neither training is near it")
+    for training in TRAININGS:
+        first = torch.tensor(table(training, r" +step 1:")[0][:4])
+        assert float((first - torch.tensor([1 / 6, 1 / 3, 1 / 3, 1 / 6])).abs().max()) > 0.05
+    said("over the pixels these weights differ by a few hundredths")
+    said("in the shorter training around the softmax's even 1/4")
+    assert all(table(training, " +largest spread")[0][0] < 0.04 for training in TRAININGS)
+    assert all(abs(w - 0.25) < 0.03 for step in table("2,000 steps", r" +step \d:") for w in step[:4])
+
+
+def test_the_sieve_and_what_is_looked_at():
+    said("121 pixels of $41^2$, every fourth")
+    said("From $F_1$ to $F_4$ the count grows and the square with nine tenths shrinks")
+    for training in TRAININGS:
+        found = [table(training, rf"  {name} ")[0] for name in ("F1", "F4")]
+        assert found[0][2] <= 121 and found[0][3] > found[1][3]
+    assert table("2,000 steps", "  F4 ")[0][2] > 10_000
+
+
+def test_one_stage_is_dead_and_the_others_live():
+    said("None in the third stage")
+    said("All four stages of the shorter training live")
+    (short,), (long,) = (table(t, ".*of 32 channels on") for t in TRAININGS)
+    assert min(short) > 0 and long[2] == 0 and min(long[0], long[1], long[3]) > 0
+    said("in the longer training **$F_3$ depends on nothing**")
+    assert table("6,000 steps", "  F3 ")[0][2] == 0 and table("6,000 steps", "  F4 ")[0][2] == 121
+
+
+def test_the_dead_stage_in_the_shipped_weights():
+    model = zoo.load("lt-rk4_long")
+    torch.manual_seed(0)
+    x = torch.randn(1, 2, 61, 61)
+    with torch.no_grad():
+        F1 = model.stages[0](0.4, x)
+        F2 = model.stages[1](0.4, torch.cat([x, F1], dim=1))
+        F3 = model.stages[2](0.4, torch.cat([x, F2], dim=1))[0, :, 20:-20, 20:-20]
+    assert float(F3.std((1, 2)).max()) < 1e-6, "the same number at every pixel inside"
+
+
+def test_replacing_the_maps():
+    said("Flat maps cost a few hundredths of a decibel on the mean, and a few tenths on the worst knee")
+    for training in TRAININGS:
+        ((mean, worst),) = table(training, " +flat:")
+        assert abs(mean) < 0.1 and -0.6 < worst < -0.1
+    said("The third stage's weight can go to zero, in the longer training for nothing at all")
+    ((short, _),), ((long, worst),) = (table(t, " +no F3:") for t in TRAININGS)
+    assert abs(short) < 0.1 and abs(long) < 0.01 and abs(worst) < 0.02
+    said("RK4's numbers cost the shorter training half a decibel")
+    ((short, _),), ((long, _),) = (table(t, " +RK4's:") for t in TRAININGS)
+    assert -0.7 < short < -0.3 and abs(long) < 0.1
+
+
+def test_ablations():
+    said("One of the five is beyond doubt, and it is not the solver's: **where the data enter**")
+    ours = {
+        n: compare("lt-rk4_short", f"lt-rk4-{n}_short")
+        for n in ("end", "unshared", "no-attention", "no-dilation", "untimed")
+    }
+    floor = noise_floor()
+    assert ours["end"].low > 2 * floor
+    said("Attention, dilation and time are ties")
+    assert all(abs(ours[n].mean) < floor / 2 for n in ("no-attention", "no-dilation", "untimed"))
+    said("Sharing the steps lies at the edge of the floor")
+    assert ours["unshared"].low < floor < ours["unshared"].high
+    said("So short a training says little")
+    training = row("lt-rk4_short").first.training
+    assert training and training.steps <= 500
+
+
+def test_checkpointing():
+    said("memory at the peak falls to a fifth, and a step takes a quarter longer on a CPU")
+    c = json.loads((ROOT / "results/bench/models.json").read_text())["checkpointing"]
+    assert c["peak_ratio"] == pytest.approx(0.2, abs=0.03) and c["time_ratio"] == pytest.approx(1.25, abs=0.07)
+    off, on = paper.TABLE2["keep all"], paper.TABLE2["checkpointing"]
+    said("The paper's 15 % suggests")
+    assert round(100 * (on.seconds / off.seconds - 1)) == 15
+    assert "the same gradients: True" in chapter(NUMBER)
+    said("The library keeps less than we do")
+    mib = {
+        n: float(v) for n, v in re.findall(r"^(by hand, keep all|LearnedSolver) +([\d.]+) MiB", chapter(NUMBER), re.M)
+    }
+    assert mib["LearnedSolver"] < mib["by hand, keep all"]
+
+
+def test_the_papers_order_at_equal_training():
+    said("the paper's order is there: LT-RK4 is ahead of LT-Euler at equal steps of training")
+    assert compare("lt-rk4", "lt-euler").low > noise_floor()
+    scores = {name: paper.TABLE1[name].psnr[4] for name in paper.TABLE1}
+    said("Table 1 has LT-RK4 ahead of every other row")
+    assert max(scores, key=lambda n: scores[n]) == "lt-rk4"
+
+
+def test_held_apart():
+    said("give them to a plain Euler with wider layers, and the lead is a tie")
+    assert abs(gap("lt-rk4", "ft-euler-wide")) < noise_floor()
+    said("**View**: a tie by itself")
+    assert abs(gap("lt-rk4_short", "lt-rk4-no-dilation_short")) < noise_floor()
+    said("has spent about six tenths of the arithmetic that LT-RK4's training took, and is ahead")
+    assert compare("lt-euler_long", "lt-rk4").low > noise_floor()
+    assert float(re.findall(r"LT-Euler's training: ([\d.]+)", chapter(NUMBER))[0]) == pytest.approx(0.6, abs=0.05)
+    said("with the same parameters FT-RK4 is ahead of FT-Euler, for four times the work")
+    assert gap("ft-rk4", "ft-euler") > 2 * noise_floor()
+
+
+def test_the_control_that_decides():
+    said("do the same work with a fifth of the parameters, and lead at 2,000 steps, and by more at 6,000")
+    short, long = compare("lt-euler-26", "lt-rk4"), compare("lt-euler-26_long", "lt-rk4_long")
+    assert short.low > 2 * noise_floor() and long.low > short.high
+    for name, steps in {"lt-euler-26": 2000, "lt-rk4": 2000, "lt-euler-26_long": 6000, "lt-rk4_long": 6000}.items():
+        training = row(name).first.training
+        assert training and training.steps == steps
+    said("the control has one seed")
+    assert len(seeds("lt-euler-26").runs) == 1
+    pattern = r"^(\S+) +([\d,]+) +([\d.]+) +(\d+) +(\d+) +(\d+)$"
+    rows = {r[0]: [float(v.replace(",", "")) for v in r[1:]] for r in re.findall(pattern, chapter(NUMBER), re.M)}
+    control, model, wide = rows["lt-euler-26"], rows["lt-rk4"], rows["ft-euler-wide"]
+    assert control[1] == pytest.approx(model[1], rel=0.03) and control[2] == pytest.approx(model[2], rel=0.05)
+    assert control[0] / model[0] == pytest.approx(0.2, abs=0.01)
+    assert wide[0] == pytest.approx(model[0], rel=0.01) and wide[1] == pytest.approx(model[1], rel=0.03)
+
+
+def test_only_the_papers_equations_have_its_numbers():
+    assert re.findall(r"\\tag\{(\w+)\}", chapter(NUMBER)) == ["11", "12", "13"]
