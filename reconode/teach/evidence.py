@@ -10,7 +10,8 @@ import subprocess
 from functools import cache
 from pathlib import Path
 
-from reconode import __version__, zoo
+from reconode import zoo
+from reconode._version import __version__
 from reconode.errors import DataError
 from reconode.experiment import results
 from reconode.experiment.results import Result
