@@ -1,10 +1,11 @@
-"""Solving and differentiating: `integrate` against torchdiffeq on the same grid, and the three ways back.
+"""Solving and differentiating: `integrate` against torchdiffeq on the same grid, and the ways back.
 
     python benchmarks/solvers.py [--json FILE] [--size ROWSxCOLUMNS] [--rounds N]
 
 Everything in one run. In a round each way runs once; a ratio is the median over rounds of one way's time to the other's
 in the same round, so that a busy machine slows both. Two right-hand sides: the paper's network, and a nearly free one
-that leaves the solver's own cost. Saved bytes are what autograd keeps for the backward pass.
+that leaves the solver's own cost. Saved bytes are what autograd keeps for the backward pass. The ways back are compared
+for three tableaus: error, bytes held, time.
 """
 
 from __future__ import annotations
@@ -21,12 +22,14 @@ from _common import machine, write_json
 from torch import Tensor
 from torchdiffeq import odeint
 
-from reconode import masks
-from reconode.gradients import Checkpoint, ContinuousAdjoint, saved_bytes
+from reconode import masks, zoo
+from reconode.data.slices import max_zero_filled
+from reconode.experiment import benchmark
+from reconode.gradients import Checkpoint, ContinuousAdjoint, Reversible, saved_bytes
 from reconode.models import FixedSolver
 from reconode.networks import Dynamics
 from reconode.physics import MRIOperator
-from reconode.solvers import EULER, HEUN, MIDPOINT, RK38, Backprop, Flow, Gradient, integrate
+from reconode.solvers import EULER, HEUN, MIDPOINT, RK4, RK38, Backprop, Flow, Gradient, Tableau, integrate
 
 SAME_METHOD = {"euler": EULER, "midpoint": MIDPOINT, "heun2": HEUN, "rk4": RK38}
 """torchdiffeq's name and our tableau."""
@@ -35,8 +38,12 @@ GRADIENTS: dict[str, Gradient] = {
     "Backprop": Backprop(),
     "Checkpoint, whole block": Checkpoint(),
     "Checkpoint, each step": Checkpoint(each_step=True),
+    "Reversible(0.5)": Reversible(0.5),
     "ContinuousAdjoint": ContinuousAdjoint(),
 }
+BACK = (EULER, HEUN, RK4)
+STEPS, TIMED, JUDGED = (5, 20, 80), 5, (5, 20)
+"""N for which bytes are counted, times are taken and errors are measured."""
 
 
 def rounds_of_seconds(
@@ -123,46 +130,81 @@ def against_torchdiffeq(size: tuple[int, int], steps: int, rounds: int) -> list[
 
 
 def ways_back(size: tuple[int, int], rounds: int) -> list[dict[str, Any]]:
-    """Time of forward and back, and bytes held, of each gradient relative to Backprop: RK2, data in the velocity.
+    """Each gradient of a trained flow with data in the velocity: its error, what it holds, its time beside Backprop's.
 
     ``saved_bytes`` lie between forward and backward; the start is not a leaf (x0 · 1), so that keeping it counts. On
     the way back a recomputation holds its own, a solve, one step, or one evaluation of f: ``peak_bytes`` adds it.
     """
-    torch.manual_seed(0)
+    generator = torch.Generator().manual_seed(0)
     E = MRIOperator(masks.random(size[1], 4, seed=0))
-    y = E(torch.randn(1, *size, dtype=torch.complex64))
-    model = FixedSolver(HEUN)
-    f, x0 = model.flow(y, E), E.H(y)
+    y = E(torch.randn(1, *size, dtype=torch.complex64, generator=generator))
+    model = zoo.load("ft-euler", acceleration=4)
+    assert isinstance(model, FixedSolver)
+    uses, f, x0 = list(model.parameters()), model.flow(y, E), E.H(y)
     x0.requires_grad_()
     one_evaluation = saved_bytes(lambda: f(0.0, x0 * 1))
-    one_step = saved_bytes(lambda: integrate(f, x0 * 1, HEUN, 1))
     cases = []
-    for steps in (5, 10, 20):
+    for tableau in BACK:
+        errors = gradient_errors(tableau)
+        one_step = saved_bytes(lambda tableau=tableau: integrate(f, x0 * 1, tableau, 1))
 
-        def solve(name: str, steps: int = steps) -> Tensor:
-            return integrate(f, x0 * 1, HEUN, steps, GRADIENTS[name], uses=model.parameters())
+        def solve(name: str, steps: int, tableau: Tableau = tableau) -> Tensor:
+            return integrate(f, x0 * 1, tableau, steps, GRADIENTS[name], uses=uses)
 
         seconds = rounds_of_seconds(
-            {name: lambda name=name, solve=solve: solve(name).abs().sum().backward() for name in GRADIENTS}, rounds
+            {name: lambda name=name, solve=solve: solve(name, TIMED).abs().sum().backward() for name in GRADIENTS},
+            rounds,
         )
-        whole = saved_bytes(lambda solve=solve: solve("Backprop"))
-        recomputed = {"Backprop": 0, "Checkpoint, whole block": whole, "Checkpoint, each step": one_step}
-        for name in GRADIENTS:
-            saved = saved_bytes(lambda solve=solve, name=name: solve(name))
-            peak = saved + recomputed.get(name, one_evaluation)
-            cases.append(
-                {
-                    "gradient": name,
-                    "steps": steps,
-                    "time_ratio": ratio(seconds, name, "Backprop"),
-                    "seconds": statistics.median(seconds[name]),
-                    "saved_bytes": saved,
-                    "saved_ratio": saved / whole,
-                    "peak_bytes": peak,
-                    "peak_ratio": peak / whole,
-                }
-            )
+        for steps in STEPS:
+            saved = {name: saved_bytes(lambda name=name, n=steps, solve=solve: solve(name, n)) for name in GRADIENTS}
+            whole = saved["Backprop"]
+            # A reversible step is pulled back in two halves, each a step of the tableau.
+            again = {"Backprop": 0, "Checkpoint, whole block": whole, "ContinuousAdjoint": one_evaluation}
+            for name, kept in saved.items():
+                peak = kept + again.get(name, one_step)
+                case = {"gradient": name, "tableau": tableau.name, "steps": steps}
+                case |= {"saved_bytes": kept, "saved_ratio": kept / whole}
+                case |= {"peak_bytes": peak, "peak_ratio": peak / whole}
+                if steps in JUDGED:
+                    case["relative_error"] = errors[name, steps]
+                if steps == TIMED:
+                    case["time_ratio"] = ratio(seconds, name, "Backprop")
+                    case["seconds"] = statistics.median(seconds[name])
+                cases.append(case)
     return cases
+
+
+def gradient_errors(tableau: Tableau) -> dict[tuple[str, int], float]:
+    """Relative error, in float64, of each gradient to θ against backpropagation through its own forward values.
+
+    The flow is the trained one on a test knee, a slab of eight rows; the loss is the squared distance to the knee.
+    """
+    small = benchmark.find("small")
+    knee = benchmark.in_memory(small, 32)
+    measured, E = knee.measure(masks.random(knee.width, 4, seed=knee.name), slice(0, 1))
+    full, F = knee.measure(torch.ones(knee.width), slice(0, 1))
+    scale = max_zero_filled(measured, E)
+    middle = measured.shape[-2] // 2
+    rows = slice(middle - 4, middle + 4)
+    y, target = ((part / scale)[..., rows, :].to(torch.complex128) for part in (measured, F.H(full)))
+    model = zoo.load("ft-euler", acceleration=4).double()
+    assert isinstance(model, FixedSolver)
+    uses, f, x0 = list(model.parameters()), model.flow(y, E), E.H(y)
+
+    def slope(end: Tensor) -> Tensor:
+        parts = torch.autograd.grad((end - target).abs().square().sum(), uses)
+        return torch.cat([part.flatten() for part in parts])
+
+    errors = {}
+    for steps in JUDGED:
+        plain = slope(integrate(f, x0, tableau, steps))
+        for name, gradient in GRADIENTS.items():
+            right = plain
+            if isinstance(gradient, Reversible):
+                right = slope(gradient.forward(f, x0, tableau, steps)[0][-1])
+            found = slope(integrate(f, x0, tableau, steps, gradient, uses=uses))
+            errors[name, steps] = float((found - right).norm() / right.norm())
+    return errors
 
 
 def size_of(text: str) -> tuple[int, int]:
@@ -191,12 +233,12 @@ def main() -> None:
     overall = statistics.median(c[kind] for c in network for kind in kinds)
     print(f"network, median of all        {overall:.2f}  (at most 1.0)")
     gradients = ways_back(options.size, options.rounds)
-    print("\nto Backprop, RK2             N   time  saved   peak")
+    print("\nway back                  tableau           N    error     saved      peak   time")
     for case in gradients:
-        print(
-            f"{case['gradient']:25} {case['steps']:4d} {case['time_ratio']:6.2f}"
-            f" {case['saved_ratio']:6.3f} {case['peak_ratio']:6.3f}"
-        )
+        error = f"{case['relative_error']:8.1e}" if "relative_error" in case else 8 * " "
+        ratios = f"{case['time_ratio']:6.2f}" if "time_ratio" in case else ""
+        megabytes = "".join(f"{case[kind] / 1e6:7.1f} MB" for kind in ("saved_bytes", "peak_bytes"))
+        print(f"{case['gradient']:25} {case['tableau']:13} {case['steps']:4d} {error}{megabytes} {ratios}")
     content = {"benchmark": "solvers", "size": options.size, "rounds": options.rounds, "machine": machine()}
     write_json(options.json, {**content, "odeint": odeints, "network_time_ratio": overall, "gradients": gradients})
 

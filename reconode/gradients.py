@@ -12,9 +12,10 @@ r"""How to differentiate a solve: the ways back, and what each costs.
 
 Use ``Backprop`` while it fits, ``Checkpoint`` when it doesn't: its gradients are the same to the last bit.
 ``Reversible`` needs no memory for the steps either, but it is another solve: alone among these its forward values are
-not those of the tableau, and it is stable for far smaller steps. ``ContinuousAdjoint`` (Chen et al. 2018) is what
-"neural ODE" first meant. It solves the flow backwards to find the states again, which explicit methods don't retrace
-exactly: its error falls with the solver's order and step, and with Euler it is large enough to spoil a training.
+not those of the tableau, and its coupling decides how fast a flow may contract. ``ContinuousAdjoint`` (Chen et al.
+2018) is what "neural ODE" first meant. It solves the flow backwards to find the states again, which explicit methods
+don't retrace exactly: its error falls with the solver's order and step, and with Euler it is large enough to spoil a
+training.
 
 Memory is what lies between forward and back. While a solve runs it also holds the N states that it hands over.
 """
@@ -114,22 +115,24 @@ class Reversible:
     With the tableau's increment :math:`\Psi_h(t, x)`, a second state z goes along, from y = z = x0:
 
     .. math::
-        y_{n+1} = \lambda y_n + (1 - \lambda) z_n + \Psi_h(t_n, z_n), \qquad
+        y_{n+1} = \kappa y_n + (1 - \kappa) z_n + \Psi_h(t_n, z_n), \qquad
         z_{n+1} = z_n - \Psi_{-h}(t_{n+1}, y_{n+1}) .
 
     Both lines can be solved for the older state, so the way back finds every state again, to rounding, and the
     gradient is that of this very solve. y is the result; its order is the tableau's, but **its values are not**: where
     the other gradients differentiate one solve in their ways, this is another solve, of twice the evaluations.
 
-    What it costs is stability. The product of the two amplification factors of a mode is λ, whatever h: where the
-    flow contracts a mode at rate k, the difference of y and z grows in its place unless h k is below about 1 − λ. For
-    a few contractions over the whole time that growth is harmless; a stiff flow needs another gradient. A smaller λ
-    damps more forward, and amplifies rounding by 1/λ a step on the way back.
+    What it costs is stability. The product of the two amplification factors of a mode is κ, whatever h: where the flow
+    contracts a mode at rate k, one factor is small and the other makes up for it. With κ near 1 it exceeds one from
+    h k of about 1 − κ on, whatever the tableau. Smaller κ have limits of their own: with κ = 0.5 Euler's is 0.5, the
+    classical RK4's 0.7, and Heun's 2.16, which is more than Heun's own. For a few contractions over the whole time the
+    growth is harmless; a stiff flow needs a smaller κ or another gradient. A smaller κ amplifies rounding by 1/κ a
+    step on the way back.
 
     It cannot see what f depends on: ``integrate(…, uses=…)`` names every tensor that f uses and that wants a gradient.
 
     Args:
-        coupling: λ, in (0, 1].
+        coupling: κ, in (0, 1]; λ in the paper, which here is a rate.
 
     Raises:
         UsageError: for a coupling outside.
@@ -208,7 +211,7 @@ class _ReversibleSolve(torch.autograd.Function):
 class ContinuousAdjoint:
     r"""The adjoint flow of the neural ODE (Chen et al. 2018), solved backwards with the same method and grid.
 
-    :math:`\dot\lambda = -\lambda^T \partial f / \partial x` and :math:`\dot g = -\lambda^T \partial f / \partial\theta`
+    :math:`\dot p = -(\partial f / \partial x)^T p` and :math:`\dot g = -(\partial f / \partial\theta)^T p`
     run from t = 1 to 0 together with x itself, of which only the last value was kept. Equal to torchdiffeq's
     ``odeint_adjoint`` between two times, for the methods that it has.
 
@@ -237,7 +240,7 @@ class _AdjointFlow(torch.autograd.Function):
         f, steps, tableau = ctx.f, ctx.steps, ctx.tableau
 
         def augmented(t: float, state: list[Tensor]) -> list[Tensor]:
-            """Time derivative of (x, λ, g); x and λ get it from one evaluation of f and its vector-Jacobian product."""
+            """Time derivative of (x, p, g); x and p get it from one evaluation of f and its vector-Jacobian product."""
             with torch.enable_grad():
                 x = state[0].detach().requires_grad_()
                 slope = f(t, x)

@@ -66,6 +66,7 @@ MAKE = {
     "sampling": widgets.sampling,
     "flow_plane": widgets.flow_plane,
     "solver_race": widgets.solver_race,
+    "there_and_back": widgets.there_and_back,
     "trajectory": example_trajectory,
     "stage_contributions": example_stage_contributions,
 }
@@ -279,6 +280,12 @@ def test_sampling_refuses_data(data):
         lambda: widgets.solver_race("lorenz"),
         lambda: widgets.solver_race(evaluations=10),
         lambda: widgets.solver_race(rate=0),
+        lambda: widgets.there_and_back(rate=17),
+        lambda: widgets.there_and_back(steps=1),
+        lambda: widgets.there_and_back(method="heun"),
+        lambda: widgets.there_and_back(gradient="none"),
+        lambda: widgets.there_and_back(coupling=0),
+        lambda: widgets.there_and_back(start=(0, 0)),
     ],
 )
 def test_arguments_out_of_range(call):

@@ -4,6 +4,15 @@ Pictures of reconstructions, which the command line draws too, are in :mod:`reco
 """
 
 from reconode.teach.plots.basics import axes, curves, order, pairs, plane, regions
+from reconode.teach.plots.gradients import (
+    front,
+    gradient_errors,
+    growth,
+    reversible_regions,
+    round_trip,
+    spread,
+    ways_back,
+)
 from reconode.teach.plots.stages import attention, contributions, deviations, differences, four_stages
 
 __all__ = [
@@ -14,8 +23,15 @@ __all__ = [
     "deviations",
     "differences",
     "four_stages",
+    "front",
+    "gradient_errors",
+    "growth",
     "order",
     "pairs",
     "plane",
     "regions",
+    "reversible_regions",
+    "round_trip",
+    "spread",
+    "ways_back",
 ]
