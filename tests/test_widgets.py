@@ -65,6 +65,7 @@ def example_stage_contributions() -> widgets.Widget:
 MAKE = {
     "sampling": widgets.sampling,
     "flow_plane": widgets.flow_plane,
+    "optimizer_race": widgets.optimizer_race,
     "solver_race": widgets.solver_race,
     "there_and_back": widgets.there_and_back,
     "trajectory": example_trajectory,

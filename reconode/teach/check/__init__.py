@@ -8,6 +8,7 @@ from reconode.teach.check.ex2 import ex2_1, ex2_2, ex2_3, ex2_4
 from reconode.teach.check.ex3 import ex3_1, ex3_2, ex3_3, ex3_4
 from reconode.teach.check.ex4 import ex4_1, ex4_2, ex4_3, ex4_4
 from reconode.teach.check.ex5 import ex5_1, ex5_2, ex5_3, ex5_4
+from reconode.teach.check.ex6 import ex6_1, ex6_2, ex6_3
 from reconode.teach.check.ex8 import ex8_1, ex8_2, ex8_3, ex8_4
 from reconode.teach.check.verdict import Verdict
 
@@ -33,6 +34,9 @@ __all__ = [
     "ex5_2",
     "ex5_3",
     "ex5_4",
+    "ex6_1",
+    "ex6_2",
+    "ex6_3",
     "ex8_1",
     "ex8_2",
     "ex8_3",

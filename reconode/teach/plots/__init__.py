@@ -14,14 +14,18 @@ from reconode.teach.plots.gradients import (
     ways_back,
 )
 from reconode.teach.plots.stages import attention, contributions, deviations, differences, four_stages
+from reconode.teach.plots.training import accountings, contrast, falling, signed, validations
 
 __all__ = [
+    "accountings",
     "attention",
     "axes",
+    "contrast",
     "contributions",
     "curves",
     "deviations",
     "differences",
+    "falling",
     "four_stages",
     "front",
     "gradient_errors",
@@ -32,6 +36,8 @@ __all__ = [
     "regions",
     "reversible_regions",
     "round_trip",
+    "signed",
     "spread",
+    "validations",
     "ways_back",
 ]

@@ -6,6 +6,7 @@ GitHub and on paper a picture stands in. Their scripts are plain JavaScript modu
 """
 
 from reconode.teach.widgets.flow_plane import flow_plane
+from reconode.teach.widgets.optimizer_race import optimizer_race
 from reconode.teach.widgets.sampling import sampling
 from reconode.teach.widgets.solver_race import solver_race
 from reconode.teach.widgets.stage_contributions import stage_contributions
@@ -13,4 +14,13 @@ from reconode.teach.widgets.there_and_back import there_and_back
 from reconode.teach.widgets.trajectory import trajectory
 from reconode.teach.widgets.widget import Widget
 
-__all__ = ["Widget", "flow_plane", "sampling", "solver_race", "stage_contributions", "there_and_back", "trajectory"]
+__all__ = [
+    "Widget",
+    "flow_plane",
+    "optimizer_race",
+    "sampling",
+    "solver_race",
+    "stage_contributions",
+    "there_and_back",
+    "trajectory",
+]
