@@ -14,7 +14,6 @@ from torch import Tensor
 from reconode import metrics
 from reconode.data import fastmri
 from reconode.data.fastmri import Volume
-from reconode.data.slices import max_zero_filled
 from reconode.errors import DataError
 from reconode.physics import center_crop
 from reconode.storage import hdf5
@@ -73,10 +72,8 @@ def reconstruct(
     """
     images = []
     for start in range(0, volume.info.slices, batch_size):
-        y, E = volume.measure(mask, slice(start, start + batch_size))
-        y, E = y.to(device), E.to(device)
-        scale = max_zero_filled(y, E)
-        x = model(y / scale, E) * scale[:, 0]
+        y, E, scale = volume.scaled(mask, slice(start, start + batch_size))
+        x = model(y.to(device), E.to(device)) * scale[:, 0].to(device)
         images.append(center_crop(x.abs(), *volume.info.recon).cpu())
         progress(len(y))
     image = torch.cat(images)

@@ -257,6 +257,15 @@ def _check_sensitivities(sensitivities: Tensor, mask: Tensor) -> Tensor:
     return maps
 
 
+def max_zero_filled(y: Tensor, E: MRIOperator) -> Tensor:
+    """max |Eᴴ y| of each entry, ``(batch, 1, 1, 1)``: the scale of the data, computable from what was measured.
+
+    1 for data that are zero everywhere, so that dividing by it is safe.
+    """
+    scale = E.H(y).abs().amax(dim=(-2, -1)).reshape(-1, 1, 1, 1)
+    return torch.where(scale > 0, scale, torch.ones_like(scale))
+
+
 def estimate_sensitivities(y: Tensor, mask: Tensor, dims: Sequence[int] = HYBRID) -> Tensor:
     r"""Coil sensitivities from the fully sampled centre of the data themselves (McKenzie et al. 2002).
 

@@ -13,11 +13,10 @@ from reconode_book import answers, evidence
 from test_results import made_up_run, save
 
 from reconode import masks, networks
-from reconode.data import slices
 from reconode.experiment import benchmark
 from reconode.experiment.rows import Comparison
 from reconode.metrics import Interval
-from reconode.physics import HYBRID, MRIOperator, fft
+from reconode.physics import HYBRID, fft
 
 ROOT = Path(__file__).parents[1]
 SMALL = ROOT / "results" / "small"
@@ -97,11 +96,10 @@ def test_what_the_data_take_back_lies_in_the_measured_columns(monkeypatch):
     model = pc_flow.PCFlow(pieces=2, repeats=2).eval()
     knee = benchmark.in_memory(benchmark.Benchmark("tiny", (64, 72), volumes=1, slices=1), 0)
     mask = masks.random(72, 4, seed=knee.name)
-    E = MRIOperator(mask)
-    y = E.measure(knee.hybrid)
+    y, E, _ = knee.scaled(mask)
     expected = []
     with torch.no_grad():
-        states = model.trajectory(y / slices.max_zero_filled(y, E), E)
+        states = model.trajectory(y, E)
         x, c = networks.to_channels(states[0]), torch.zeros(1, 2, 64, 72)
         for step, after in enumerate(states[1:]):
             g = model.pieces[step // 2](torch.cat([x, c], 1))

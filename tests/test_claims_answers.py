@@ -134,11 +134,11 @@ def test_the_discrete_adjoint_is_backpropagation():
 def test_the_continuous_adjoint_without_early_stopping():
     said(ANSWERS, "FA-Euler would have ended more than ten decibels lower")
     training = row("fa-euler-continuous").first.training
-    assert training and training.best[1] - training.validation[-1][1] > 10
+    assert training and training.best.psnr - training.validation[-1][1] > 10
     said(ANSWERS, "came so early that these rows saw far fewer examples")
     for name in ("fa-rk2-continuous", "neural-ode"):
         early = row(name).first.training
-        assert early and early.best[0] <= 600 < 2000 / 3
+        assert early and early.best.step <= 600 < 2000 / 3
     said(ANSWERS, "is within what two trainings differ by")
     assert abs(gap("fa-euler-continuous", "ft-euler_slow")) < TIE
     said(ANSWERS, "At first $f$ is smooth and the continuous adjoint is as good")
@@ -209,7 +209,7 @@ def transfers(acceleration: float) -> dict[str, dict[str, float]]:
         if moved.acceleration == acceleration:
             for trial in moved.tests:
                 mean = sum(v.psnr for v in trial.volumes) / len(trial.volumes)
-                found.setdefault(trial.name, {}).setdefault(moved.row_name, []).append(mean)
+                found.setdefault(trial.test, {}).setdefault(moved.row_name, []).append(mean)
     return {test: {name: sum(v) / len(v) for name, v in scores.items()} for test, scores in found.items()}
 
 

@@ -11,9 +11,9 @@ import torch
 
 from reconode import masks, metrics
 from reconode.data import fastmri
-from reconode.data.slices import ShapeBatches, SliceDataset, Undersample, loader, max_zero_filled
+from reconode.data.slices import ShapeBatches, SliceDataset, Undersample, loader
 from reconode.errors import DataError
-from reconode.physics import MRIOperator, center_crop
+from reconode.physics import MRIOperator, center_crop, max_zero_filled
 
 
 @pytest.fixture
@@ -135,6 +135,23 @@ def test_max_zero_filled_is_per_entry():
     E = MRIOperator(mask)
     expected = E.H(y).abs().flatten(1).max(1).values
     assert max_zero_filled(y, E).flatten().tolist() == [*expected[:2].tolist(), 1.0]
+
+
+def test_a_volume_and_its_slices_come_to_the_same_data(folder):
+    """One function leads from a volume and a mask to (y, E, scale), whoever asks."""
+    for batch in loader(folder, acceleration=2, batch_size=3):
+        info = fastmri.inspect(folder / batch.meta[0].file)
+        whole = fastmri.read(info.path)
+        mask = masks.random(whole.width, 2, seed=whole.name) if whole.mask is None else None
+        first, count = batch.meta[0].slice, len(batch.meta)
+        y, E, scale = whole.scaled(mask, slice(first, first + count))
+        same = [meta.file == info.name for meta in batch.meta]
+        number = sum(same)
+        torch.testing.assert_close(batch.y[:number], y[:number])
+        assert scale.flatten()[:number].tolist() == pytest.approx([m.scale for m in batch.meta[:number]])
+        assert E.H(y).abs().flatten(1).amax(1).tolist() == pytest.approx([1.0] * len(y))
+        unscaled, _ = whole.measure(mask, slice(first, first + count))
+        torch.testing.assert_close(y * scale, unscaled)
 
 
 def test_files_are_reopened_in_another_process_and_closed_when_many(folder):

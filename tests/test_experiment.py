@@ -38,7 +38,7 @@ def plan(tmp_path):
 
 def read(plan, job):
     content = json.loads(plan.result(job).read_text())
-    results.check(content)
+    results.parse(content)
     return content
 
 
@@ -53,7 +53,7 @@ def test_a_row_is_trained_tested_and_written(plan):
     assert [v["name"] for v in said["volumes"]] == ["test000.h5", "test001.h5"]
     model = zoo.load("lt-euler", file=plan.folder(job) / "best.safetensors")
     again = record.score(model, TINY.test(), 4)
-    assert [v["psnr"] for v in again] == [v["psnr"] for v in said["volumes"]]
+    assert [v.psnr for v in again] == [v["psnr"] for v in said["volumes"]]
     stamp = plan.result(job).stat().st_mtime_ns
     assert queue.run(plan, job)
     assert plan.result(job).stat().st_mtime_ns == stamp, "what is done is not done again"
@@ -237,7 +237,7 @@ def test_transfer_writes_what_the_schema_wants(plan, monkeypatch):
     job = Job("zero-filled")
     assert transfer.run(plan, job, None)
     said = json.loads(transfer.path(plan, job).read_text())
-    results.check(said)
+    results.parse(said)
     assert not transfer.run(plan, job, None), "once is enough"
 
 

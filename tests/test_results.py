@@ -6,6 +6,7 @@ import copy
 import json
 import math
 import zlib
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -13,11 +14,12 @@ import pytest
 
 from reconode import zoo
 from reconode.errors import DataError, OutputError
-from reconode.experiment import results
+from reconode.experiment import results, schema
 from reconode.experiment import rows as table_rows
 from reconode.runs import Settings
 
 ROOT = Path(__file__).resolve().parents[1]
+REPOSITORY = sorted(path for path in (ROOT / "results").glob("**/*_seed*.json"))
 
 
 def made_up_head(model="lt-rk4", seed=0, acceleration=4.0, variant=""):
@@ -95,7 +97,7 @@ def save(folder, *runs):
     for run in runs:
         place = folder / results.TRANSFER if "tests" in run else folder
         name = results.file_name(run["model"], run["acceleration"], run["seed"], run["variant"])
-        results.write(place / name, run)
+        results.write(place / name, results.parse(run))
     return folder
 
 
@@ -107,20 +109,22 @@ class TestFiles:
     def test_what_is_written_is_read(self, tmp_path):
         said = made_up_run("d5c5", 2, 8.0, "short")
         path = tmp_path / "d5c5_8x_seed2_short.json"
-        results.write(path, said)
+        results.write(path, results.parse(said))
         read = results.read(path)
         assert read.file_name == path.name and read.row == ("d5c5", "short") and read.row_name == "d5c5_short"
-        assert read.data == results.Data("made-up", "00000000deadbeef", (96, 112), "test")
-        assert read.parameters == 144_650 and read.slices == 24 and read.hardware.threads == 1
+        assert read.benchmark == results.TestData("made-up", "00000000deadbeef", (96, 112), "test", 12, 24)
+        assert read.parameters == 144_650 and read.acceleration == 8 and read.hardware.threads == 1
         assert [v.psnr for v in read.volumes] == [v["psnr"] for v in said["volumes"]]
-        assert read.training is not None and read.training.best == (1000, 25.0) and read.training.failed == ""
+        assert (
+            read.training is not None and read.training.best == results.Best(1000, 25.0) and read.training.failed == ""
+        )
         assert read.training.curve == ((500, 0.6), (1000, 0.5)) and read.training.settings["size"] == [96, 112]
         assert results.read_all(tmp_path) == [read]
 
     def test_a_transfer_result_is_read(self, tmp_path):
         save(tmp_path, made_up_transfer())
         (read,) = results.read_all_transfer(tmp_path)
-        assert [t.name for t in read.tests] == ["real-knee", "noise-1"]
+        assert [t.test for t in read.tests] == ["real-knee", "noise-1"]
         assert read.tests[0].slices[0].psnr == 23.0 and read.tests[1].slices == ()
         with pytest.raises(DataError, match="read_transfer"):
             results.read(tmp_path / "transfer" / read.file_name)
@@ -128,10 +132,10 @@ class TestFiles:
     def test_settings_of_a_training_fit(self):
         run = made_up_run()
         run["training"]["settings"] = json.loads(json.dumps(vars(Settings("lt-rk4"))))
-        results.check(run)
+        results.parse(run)
 
     def test_unknown_keys_are_left_alone(self):
-        results.check({**made_up_run(), "since_tomorrow": {"a": [1, "b"]}})
+        results.parse({**made_up_run(), "since_tomorrow": {"a": [1, "b"]}})
 
     def test_a_run_that_is_named_as_another_is_refused(self, tmp_path):
         save(tmp_path, made_up_run())
@@ -145,20 +149,19 @@ class TestFiles:
         assert len(results.read_all(tmp_path)) == 1
 
     def test_nothing_wrong_is_written(self, tmp_path):
-        run = made_up_run()
-        run["volumes"][3]["psnr"] = math.inf
+        run = results.parse(made_up_run())
+        volumes = (*run.volumes[:3], replace(run.volumes[3], psnr=math.inf))
         with pytest.raises(DataError, match=r"volumes\[3\]\.psnr: expected a finite number, not inf"):
-            results.write(tmp_path / "a_4x_seed0.json", run)
-        run = made_up_run()
-        run["training"]["settings"]["data"] = Path("knees")
+            results.write(tmp_path / "a_4x_seed0.json", replace(run, volumes=(*volumes, *run.volumes[4:])))
+        training = replace(run.training, settings={"data": Path("knees")})
         with pytest.raises(DataError, match="JSON"):
-            results.write(tmp_path / "a_4x_seed0.json", run)
+            results.write(tmp_path / "a_4x_seed0.json", replace(run, training=training))
         assert not list(tmp_path.iterdir())
 
     def test_an_unwritable_place_is_said(self, tmp_path):
         (tmp_path / "file").write_text("")
         with pytest.raises(OutputError):
-            results.write(tmp_path / "file" / "a_4x_seed0.json", made_up_run())
+            results.write(tmp_path / "file" / "a_4x_seed0.json", results.parse(made_up_run()))
 
     @pytest.mark.parametrize("content", [b"", b"{", b"\xff\xfe", b"[" * 100_000, b"null", b"[]", b"1" * 10_000])
     def test_what_is_not_a_result_is_said(self, tmp_path, content):
@@ -211,7 +214,15 @@ def _holder(run, key):
     return run, int(last) if isinstance(run, list) else last
 
 
-class TestCheck:
+class TestParse:
+    def test_what_is_read_is_what_was_written(self):
+        for path in REPOSITORY:
+            content = json.loads(path.read_text())
+            again = {"schema": results.SCHEMA, **schema.plain(results.parse(content))}
+            assert all(again[key] == content[key] for key in again if key != "training"), path
+            if again.get("training"):
+                assert all(content["training"].get(key) == value for key, value in again["training"].items()), path
+
     @pytest.mark.parametrize("key", DAMAGE)
     def test_damage_is_named(self, key):
         run = made_up_run()
@@ -219,29 +230,27 @@ class TestCheck:
         holder, last = _holder(run, key)
         holder[last] = value
         with pytest.raises(DataError, match=f"^some.json: {message}"):
-            results.check(run, "some.json")
+            results.parse(run, "some.json")
 
     def test_every_key_is_needed(self):
         for transfer, run in ((False, made_up_run()), (True, made_up_transfer())):
             for key in run:
-                if key == ("tests" if transfer else ""):
-                    continue
-                if transfer and key == "mask":
+                if transfer and key == "tests":  # without it, it is no transfer result
                     continue
                 with pytest.raises(DataError, match=f": {key}: expected"):
-                    results.check({k: v for k, v in run.items() if k != key})
+                    results.parse({k: v for k, v in run.items() if k != key})
 
     def test_a_classical_method_was_not_trained(self):
         run = made_up_run("tv")
         run["training"] = made_up_run()["training"]
         with pytest.raises(DataError, match="training: expected null, not an object"):
-            results.check(run)
+            results.parse(run)
 
     def test_groups_of_transfer_tests_are_known(self):
         run = made_up_transfer()
         run["tests"][0]["group"] = ["real"]
         with pytest.raises(DataError, match=r"tests\[0\]\.group: expected one of real, noise"):
-            results.check(run)
+            results.parse(run)
 
     def test_random_damage_is_no_other_error(self, tmp_path):
         """Whatever stands anywhere: a DataError, or a result that can be read."""
@@ -258,13 +267,10 @@ class TestCheck:
             holder, key = places[rng.integers(len(places))]
             holder[key] = odd[rng.integers(len(odd))]
             try:
-                results.write(path, run)
+                results.write(path, results.parse(run))
             except DataError:
                 continue
             (results.read_transfer if "tests" in run else results.read)(path)
-
-
-REPOSITORY = sorted(path for path in (ROOT / "results").glob("**/*_seed*.json"))
 
 
 class TestRepository:
@@ -274,10 +280,10 @@ class TestRepository:
             transfer = path.parent.name == results.TRANSFER
             read = results.read_transfer(path) if transfer else results.read(path)
             folder = path.parents[1] if transfer else path.parent
-            assert path.name == read.file_name and folder.name == read.data.name
+            assert path.name == read.file_name and folder.name == read.benchmark.name
             zoo.find(read.model)
         with pytest.raises(DataError):
-            results.check({**made_up_run(), "volumes": None})
+            results.parse({**made_up_run(), "volumes": None})
 
     def test_a_folder_is_of_one_benchmark(self):
         for folder in {path.parent for path in REPOSITORY if path.parent.name != results.TRANSFER}:

@@ -22,6 +22,7 @@ import json
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
+from dataclasses import asdict
 from datetime import UTC, datetime
 from functools import partial
 from multiprocessing import get_context
@@ -124,7 +125,12 @@ def run(name: str, steps: int, rate: float, keep: str | None) -> tuple[dict[str,
     volumes = record.score(model, small.test(), ACCELERATION)
     knee = benchmark.in_memory(small, SHOWN)
     image = evaluate.reconstruct(model, knee, masks.random(knee.width, ACCELERATION, seed=knee.name))[0]
-    return {"seconds": seconds, "curve": curve, "volumes": volumes, "validation": validation(model, keep)}, image
+    return {
+        "seconds": seconds,
+        "curve": curve,
+        "volumes": list(map(asdict, volumes)),
+        "validation": validation(model, keep),
+    }, image
 
 
 def main() -> None:
@@ -151,7 +157,7 @@ def main() -> None:
         "clip": CLIP,
         "benchmark": {"name": small.name, "fingerprint": small.fingerprint},
         "commit": record.commit(),
-        "hardware": {**record.hardware("cpu"), "threads": 1},
+        "hardware": {**asdict(record.hardware("cpu")), "threads": 1},
         "written": datetime.now(UTC).isoformat(timespec="seconds"),
         "shown": knee.name,
         "trainings": {name: scored for name, (scored, _) in done.items()},

@@ -12,6 +12,7 @@ import argparse
 import copy
 import json
 from collections.abc import Callable, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,6 @@ from torch import Tensor, nn
 
 from reconode import masks, zoo
 from reconode.data.fastmri import Volume
-from reconode.data.slices import max_zero_filled
 from reconode.experiment import benchmark, record
 from reconode.pc_flow import PCFlow
 from reconode.physics import MRIOperator
@@ -51,7 +51,7 @@ class At(nn.Module):
 def psnr(model: Any, knees: Sequence[Volume]) -> float:
     """Mean over volumes."""
     scored = record.score(model, knees, ACCELERATION)
-    return float(sum(volume["psnr"] for volume in scored) / len(scored))
+    return float(sum(volume.psnr for volume in scored) / len(scored))
 
 
 @torch.no_grad()
@@ -69,9 +69,8 @@ def taken_back(model: PCFlow, knees: Sequence[Volume]) -> list[float]:
     for knee in knees:
         proposed.clear()
         inputs.clear()
-        E = MRIOperator(masks.random(knee.width, ACCELERATION, seed=knee.name))
-        y = E.measure(knee.hybrid)
-        states = model.trajectory(y / max_zero_filled(y, E), E)
+        y, E, _ = knee.scaled(masks.random(knee.width, ACCELERATION, seed=knee.name))
+        states = model.trajectory(y, E)
         steps = zip(states[1:], inputs, proposed, strict=True)
         shares.append([float((torch.stack([s.real, s.imag], 1) - x - g).norm() / g.norm()) for s, x, g in steps])
     for hook in hooks:
@@ -123,7 +122,7 @@ def measure() -> dict[str, Any]:
             "the last piece throughout": psnr(changed(model, throughout(count - 1)), knees),
         },
         "repeats": {str(n): psnr(changed(model, repeated(n)), knees) for n in REPEATS},
-        "machine": record.hardware("cpu"),
+        "machine": asdict(record.hardware("cpu")),
     }
 
 

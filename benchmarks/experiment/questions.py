@@ -13,6 +13,7 @@ import argparse
 import json
 import tempfile
 from collections.abc import Callable
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -75,7 +76,7 @@ def gradients() -> dict[str, Any]:
         "slices": len(y),
         "precision": "float64",
         "rows": rows,
-        "machine": record.hardware("cpu"),
+        "machine": asdict(record.hardware("cpu")),
     }
 
 
@@ -110,15 +111,15 @@ def steps() -> dict[str, Any]:
             rows.append(
                 {"model": name, "solver": "dopri5", "tolerance": tolerance, **measure(adaptive, counted, knees)}
             )
-    return {"trained_steps": 5, "volumes": KNEES, "rows": rows, "machine": record.hardware("cpu")}
+    return {"trained_steps": 5, "volumes": KNEES, "rows": rows, "machine": asdict(record.hardware("cpu"))}
 
 
 def measure(model: Any, counted: Counter, knees: list[Any]) -> dict[str, Any]:
     """Mean scores over the volumes, and evaluations of f a batch."""
     counted.calls = 0
     scored = record.score(model, knees, 4)
-    mean = {key: sum(volume[key] for volume in scored) / len(scored) for key in ("psnr", "ssim")}
-    return {**mean, "evaluations": counted.calls / len(knees), "psnr_by_volume": [v["psnr"] for v in scored]}
+    mean = {key: sum(getattr(volume, key) for volume in scored) / len(scored) for key in ("psnr", "ssim")}
+    return {**mean, "evaluations": counted.calls / len(knees), "psnr_by_volume": [v.psnr for v in scored]}
 
 
 class Counter(torch.nn.Module):

@@ -6,7 +6,7 @@ import inspect
 import math
 import time
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import asdict, replace
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -275,7 +275,7 @@ def cost(
         measured.append(row)
         table.add_row(job.model, f"{tera:.3g}", f"{seconds:.3g}", str(count), f"{hours:.1f}")
     answer.print(table)
-    how = {"assumed_tflops": tflops} if tflops else {"hardware": record.hardware(plan.device)}
+    how = {"assumed_tflops": tflops} if tflops else {"hardware": asdict(record.hardware(plan.device))}
     said = {"batch_size": plan.batch_size, "rows": plan.rows, "precision": plan.precision, **how}
     path = plan.results / plan.name / f"cost_{'counted' if tflops else plan.device}.json"
     write_whole(path, json.dumps({**said, "rows_measured": measured, "hours": total}, indent=1) + "\n")

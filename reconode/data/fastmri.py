@@ -22,7 +22,16 @@ import torch
 from torch import Tensor
 
 from reconode.errors import DataError
-from reconode.physics import HYBRID, KSPACE, MRIOperator, center_crop, estimate_sensitivities, ifft, to_hybrid
+from reconode.physics import (
+    HYBRID,
+    KSPACE,
+    MRIOperator,
+    center_crop,
+    estimate_sensitivities,
+    ifft,
+    max_zero_filled,
+    to_hybrid,
+)
 from reconode.storage import hdf5
 from reconode.storage.whole import write_whole
 
@@ -133,6 +142,24 @@ class Volume:
         if self.info.coils > 1:
             E = MRIOperator(used, estimate_sensitivities(y, used, dims), dims)
         return y, E
+
+    def scaled(self, mask: Tensor | None = None, slices: slice = slice(None)) -> tuple[Tensor, MRIOperator, Tensor]:
+        """:meth:`measure`, with y in the unit that networks are trained in: the largest |zero-filled| of a slice is 1.
+
+        Args:
+            mask: as for :meth:`measure`.
+            slices: which slices, all by default.
+
+        Returns:
+            Masked data y, ``(slices, coils, rows, columns)``; the operator E; the scale that y was divided by,
+            ``(slices, 1, 1, 1)``: multiply a reconstruction by ``scale[:, 0]`` for the data's own unit.
+
+        Raises:
+            DataError: as :meth:`measure`.
+        """
+        y, E = self.measure(mask, slices)
+        scale = max_zero_filled(y, E)
+        return y / scale, E, scale
 
     def part(self, slices: slice) -> Volume:
         """Some of its slices as a volume of their own; its mask and its file's name stay.

@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -20,9 +20,10 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, Sampler
 
 from reconode import masks
-from reconode.data.fastmri import FileInfo, inspect, volumes
+from reconode.data.fastmri import FileInfo, Volume, inspect, volumes
 from reconode.errors import DataError, UsageError
-from reconode.physics import MRIOperator, center_crop, estimate_sensitivities, to_hybrid
+from reconode.physics import MRIOperator, center_crop
+from reconode.physics import max_zero_filled as max_zero_filled
 
 Key = int | tuple[int, int]
 """A slice's number, or (number, draw): the same slice under another mask, a new draw each epoch."""
@@ -222,32 +223,24 @@ class Undersample:
         kspace = torch.from_numpy(raw.kspace)
         if not bool(torch.isfinite(torch.view_as_real(kspace)).all()):
             raise DataError(f"{info.path}: kspace has NaN or Inf in slice {raw.index}")
-        mask = info.mask if info.mask is not None else self._draw(raw)
-        y = to_hybrid(kspace, info.recon[0])[None] * mask
-        sensitivities = estimate_sensitivities(y, mask)[0] if info.coils > 1 else None
-        scale = max_zero_filled(y, MRIOperator(mask, sensitivities))
+        alone = Volume(replace(info, shape=(1, *info.shape[1:])), kspace[None], None, info.mask)
+        drawn = self._draw(raw) if info.mask is None else None
+        y, E, scale = alone.scaled(drawn)
         target = None
         if raw.target is not None:
             target = center_crop(torch.from_numpy(raw.target), *info.recon) / scale[0, 0, 0]
             if not bool(torch.isfinite(target).all()):
                 raise DataError(f"{info.path}: {info.target} has NaN or Inf in slice {raw.index}")
         meta = Meta(info.name, raw.index, info.acquisition, float(scale), raw.maximum / float(scale))
-        return Sample(y[0] / scale[0], mask, sensitivities, target, meta)
+        mask = info.mask if drawn is None else drawn
+        assert mask is not None
+        return Sample(y[0], mask, None if E.sensitivities is None else E.sensitivities[0], target, meta)
 
     def _draw(self, raw: RawSlice) -> Tensor:
         seed: masks.Seed = raw.info.name
         if self.seed is not None:
             seed = (self.seed, raw.draw, raw.index, *map(ord, raw.info.name))
         return masks.draw(self.kind, raw.info.width, self.acceleration, seed=seed)
-
-
-def max_zero_filled(y: Tensor, E: MRIOperator) -> Tensor:
-    """max |Eᴴ y| of each entry, ``(batch, 1, 1, 1)``: the scale of the data, computable from what was measured.
-
-    1 for data that are zero everywhere, so that dividing by it is safe.
-    """
-    scale = E.H(y).abs().amax(dim=(-2, -1)).reshape(-1, 1, 1, 1)
-    return torch.where(scale > 0, scale, torch.ones_like(scale))
 
 
 def collate(samples: Sequence[Sample]) -> Batch:

@@ -17,9 +17,9 @@ from torch.utils.data import DataLoader
 
 from reconode import masks, phantoms
 from reconode.data import fastmri
-from reconode.data.slices import Batch, Meta, ShapeBatches, SliceDataset, Undersample, collate, max_zero_filled
+from reconode.data.slices import Batch, Meta, ShapeBatches, SliceDataset, Undersample, collate
 from reconode.errors import DataError, UsageError
-from reconode.physics import MRIOperator
+from reconode.physics import MRIOperator, max_zero_filled
 from reconode.storage import weights
 
 SIMULATED = "simulated"

@@ -17,11 +17,11 @@ INTERVALS = (
 def title(what: str, results: Sequence[Result]) -> str:
     """The caption: what the table is of, and on which data."""
     first = results[0]
-    rows, columns = first.data.shape
-    volumes = count(len(first.volumes), f"{first.data.split} volume")
+    data = first.benchmark
+    volumes = count(len(first.volumes), f"{data.split} volume")
     return (
-        f"{what}: benchmark {first.data.name} (fingerprint {first.data.fingerprint}), k-space of {rows} × {columns}, "
-        f"{volumes} ({count(first.slices, 'slice')}), {first.mask} masks."
+        f"{what}: benchmark {data.name} (fingerprint {data.fingerprint}), k-space of {data.shape[0]} × {data.shape[1]}, "
+        f"{volumes} ({count(data.slices, 'slice')}), {first.mask} masks."
     )
 
 

@@ -19,11 +19,12 @@ from reconode import evaluate, masks, zoo
 from reconode.data.fastmri import Volume
 from reconode.experiment import results
 from reconode.experiment.plan import Job, Plan
+from reconode.experiment.results import Best, Data, Hardware, Result, Scored, TestData, Training
 from reconode.runs import LOG
 from reconode.zoo import Model
 
 
-def write_result(plan: Plan, job: Job, model: Model, trained: dict[str, Any] | None) -> None:
+def write_result(plan: Plan, job: Job, model: Model, trained: Training | None) -> None:
     """Score a model on the test volumes and write the results file."""
     if isinstance(model, nn.Module):
         model = model.to(plan.device)
@@ -39,22 +40,24 @@ def write_result(plan: Plan, job: Job, model: Model, trained: dict[str, Any] | N
             yield volume
 
     scored = score(model, counted(), job.acceleration, device=plan.device)
-    result = {
-        **head(plan, job),
-        "training": trained,
-        "volumes": scored,
-        "seconds_per_slice": (time.perf_counter() - start) / slices,
-        "peak_memory_bytes": torch.cuda.max_memory_allocated() if plan.device != "cpu" else None,
-    }
-    result["benchmark"] |= {"split": "test", "volumes": len(scored), "slices": slices}
+    seconds = (time.perf_counter() - start) / slices
+    about = head(plan, job)
+    data = about.pop("benchmark")
+    result = Result(
+        **about,
+        benchmark=TestData(data.name, data.fingerprint, data.shape, "test", len(scored), slices),
+        training=trained,
+        volumes=tuple(scored),
+        seconds_per_slice=seconds,
+        peak_memory_bytes=torch.cuda.max_memory_allocated() if plan.device != "cpu" else None,
+    )
     results.write(plan.result(job), result)
 
 
 def head(plan: Plan, job: Job) -> dict[str, Any]:
-    """What every results file says first: which model, which data, which code, which machine."""
+    """The fields of :class:`reconode.experiment.results.Head`: which model, which data, which code, which machine."""
     entry = zoo.find(job.model)
     return {
-        "schema": results.SCHEMA,
         "model": job.model,
         "title": entry.title,
         "family": entry.family,
@@ -63,11 +66,7 @@ def head(plan: Plan, job: Job) -> dict[str, Any]:
         "mask": "random",
         "seed": job.seed,
         "variant": job.variant,
-        "benchmark": {
-            "name": plan.name,
-            "fingerprint": plan.fingerprint,
-            "shape": list(plan.benchmark.shape),
-        },
+        "benchmark": Data(plan.name, plan.fingerprint, plan.benchmark.shape),
         "commit": commit(),
         "hardware": hardware(plan.device),
         "written": datetime.now(UTC).isoformat(timespec="seconds"),
@@ -76,7 +75,7 @@ def head(plan: Plan, job: Job) -> dict[str, Any]:
 
 def score(
     model: Model, volumes: Iterable[Volume], acceleration: float, mask: str = "random", device: str = "cpu"
-) -> list[dict[str, Any]]:
+) -> list[Scored]:
     """Each volume's name, contrast and scores by fastMRI's convention; its name seeds the mask.
 
     Raises:
@@ -86,33 +85,33 @@ def score(
     for volume in volumes:
         drawn = masks.draw(mask, volume.width, acceleration, seed=volume.name)
         _, scores = evaluate.reconstruct_and_score(model, volume, drawn, device=device)
-        scored.append({"name": volume.name, "acquisition": volume.info.acquisition, **scores.as_dict()})
+        scored.append(Scored(volume.name, volume.info.acquisition, **scores.as_dict()))
     return scored
 
 
-def training(plan: Plan, job: Job, failed: str | None) -> dict[str, Any]:
+def training(plan: Plan, job: Job, failed: str | None) -> Training:
     """What a results file says of a training: settings, examples, time, and its curves."""
     settings, height = plan.settings(job), plan.benchmark.shape[0]
-    lines = [json.loads(line) for line in (plan.folder(job) / LOG).read_text().splitlines()]
-    steps = [line for line in lines if "relative" in line]
-    validated = [line for line in lines if "psnr" in line]
+    log = [json.loads(line) for line in (plan.folder(job) / LOG).read_text().splitlines()]
+    steps = [line for line in log if "relative" in line]
+    validated = [line for line in log if "psnr" in line]
     best = max(validated, key=lambda line: line["psnr"])
     width = max(1, len(steps) // 60)
     bins = [steps[i : i + width] for i in range(0, len(steps), width)]
     told = {key: value for key, value in asdict(settings).items() if key not in ("keep", "workers", "data")}
-    return {
-        "settings": told,
-        "steps": len(steps),
-        "examples": len(steps) * settings.batch_size * (settings.rows or height) // height,
-        "examples_unit": "slices" if settings.rows is None else f"slices' worth, in slabs of {settings.rows} rows",
-        "seconds": lines[-1]["seconds"],
-        "finished": failed is None,
-        "diverged_at": plan.diverged(job),
-        **({} if failed is None else {"failed": failed}),
-        "best": {"step": best["step"], "psnr": best["psnr"]},
-        "curve": [[b[-1]["step"], round(sum(x["relative"] for x in b) / len(b), 5)] for b in bins],
-        "validation": [[v["step"], v["psnr"], v["ssim"], v["nmse"]] for v in validated],
-    }
+    return Training(
+        settings=told,
+        steps=len(steps),
+        examples=len(steps) * settings.batch_size * (settings.rows or height) // height,
+        examples_unit="slices" if settings.rows is None else f"slices' worth, in slabs of {settings.rows} rows",
+        seconds=log[-1]["seconds"],
+        finished=failed is None,
+        best=Best(best["step"], best["psnr"]),
+        curve=tuple((b[-1]["step"], round(sum(x["relative"] for x in b) / len(b), 5)) for b in bins),
+        validation=tuple((v["step"], v["psnr"], v["ssim"], v["nmse"]) for v in validated),
+        diverged_at=tuple(plan.diverged(job)),
+        failed=failed or "",
+    )
 
 
 def commit() -> str:
@@ -128,10 +127,10 @@ def commit() -> str:
         return "unknown"
 
 
-def hardware(device: str) -> dict[str, Any]:
+def hardware(device: str) -> Hardware:
     """What computed."""
     name = torch.cuda.get_device_name() if device != "cpu" else _processor()
-    return {"device": device, "name": name, "threads": torch.get_num_threads(), "torch": torch.__version__}
+    return Hardware(device, name, torch.get_num_threads(), str(torch.__version__))
 
 
 def _processor() -> str:

@@ -1,69 +1,137 @@
 """Results as files: one JSON for each run of the experiment, checked when written and when read.
 
-Every number of the book's tables and figures comes from such a file. A later version of the library may add keys to a
-schema, so unknown keys are ignored; what a key means never changes without a new schema number.
+Every number of the book's tables and figures comes from such a file. The dataclasses here are its definition: their
+fields are the file's keys, their hints what a key must hold (:mod:`reconode.experiment.schema` reads them). A later
+version of the library may add keys, so unknown keys are ignored; what a key means never changes without a new schema
+number.
 """
 
 from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Annotated, Any, TypeVar
 
 from reconode.errors import DataError
-from reconode.experiment.schema import GROUPS as GROUPS
-from reconode.experiment.schema import METRICS as METRICS
-from reconode.experiment.schema import SCHEMA as SCHEMA
-from reconode.experiment.schema import check as check
+from reconode.experiment.schema import (
+    Count,
+    Date,
+    Factor,
+    Flag,
+    Kind,
+    Least,
+    Name,
+    Number,
+    Numbers,
+    Open,
+    Positive,
+    Said,
+    Share,
+    Size,
+    Text,
+    Whole,
+    Wrong,
+    build,
+    check_finite,
+    check_unlike,
+    matches,
+    plain,
+    points,
+    short,
+)
 from reconode.storage.whole import write_whole
 
 H = TypeVar("H", bound="Head")
+
+SCHEMA = 1
+"""The number of the schema that this version writes and reads."""
+
+METRICS = ("psnr", "ssim", "nmse")
+"""Of a volume: PSNR in dB, SSIM, NMSE."""
+
+GROUPS = ("real", "noise", "phase", "anatomy", "mask", "acceleration", "resolution")
+"""What a transfer test changes against the data of the training, in the order of the tables."""
 
 TRANSFER = "transfer"
 """The folder of a benchmark's transfer results."""
 
 PathLike = str | os.PathLike[str]
 
+Points = tuple[tuple[float, ...], ...]
+Fingerprint = Annotated[str, Kind("16 hexadecimal digits", matches("[0-9a-f]{16}"))]
+Variant = Annotated[str, Kind("'' or a name of letters, digits, '.', '+' and '-'", matches(r"[A-Za-z0-9.+-]*"))]
+Group = Annotated[str, Kind(f"one of {', '.join(GROUPS)}", lambda v: v in GROUPS)]
+
 
 @dataclass(frozen=True)
 class Scored:
-    """One volume's (or slice's) scores: PSNR in dB, SSIM, NMSE."""
+    """One volume's scores: PSNR in dB, SSIM, NMSE."""
 
-    name: str
-    acquisition: str
-    psnr: float
-    ssim: float
-    nmse: float
+    name: Said
+    acquisition: Text
+    psnr: Number
+    ssim: Share
+    nmse: Positive
+
+
+@dataclass(frozen=True)
+class ScoredSlice:
+    """One slice's scores: PSNR in dB, SSIM, NMSE."""
+
+    psnr: Number
+    ssim: Share
+    nmse: Positive
 
 
 @dataclass(frozen=True)
 class Data:
-    """The benchmark that a model was trained and tested on.
+    """The benchmark that a model was trained on.
 
     Attributes:
         name: "small", "full" or "fastmri".
         fingerprint: 16 hexadecimal digits, the hash of the data's recipe.
         shape: rows and columns of the k-space grid.
-        split: of the volumes that were scored.
     """
 
-    name: str
-    fingerprint: str
-    shape: tuple[int, int]
-    split: str = "test"
+    name: Name
+    fingerprint: Fingerprint
+    shape: Size
+
+
+@dataclass(frozen=True)
+class TestData(Data):
+    """The benchmark that a model was trained and tested on.
+
+    Attributes:
+        split: of the volumes that were scored.
+        volumes: how many.
+        slices: of all volumes.
+    """
+
+    split: Said
+    volumes: Count
+    slices: Count
 
 
 @dataclass(frozen=True)
 class Hardware:
     """What computed."""
 
-    device: str
-    name: str
-    threads: int
-    torch: str
+    device: Said
+    name: Text
+    threads: Count
+    torch: Said
+
+
+@dataclass(frozen=True)
+class Best:
+    """The weights that were tested: the step, and their validation PSNR in dB."""
+
+    step: Whole
+    psnr: Number
 
 
 @dataclass(frozen=True)
@@ -77,22 +145,24 @@ class Training:
         examples_unit: what an example is.
         seconds: of training.
         finished: False when it stopped before its last step.
-        failed: why it stopped, or "".
         best: step and validation PSNR of the weights that were tested.
         curve: (step, loss relative to the zero-filled image's).
         validation: (step, PSNR, SSIM, NMSE).
+        diverged_at: learning rates at which it diverged before.
+        failed: why it stopped, or "".
     """
 
-    settings: Mapping[str, Any]
-    steps: int
-    examples: int
-    examples_unit: str
-    seconds: float
-    finished: bool
-    failed: str
-    best: tuple[int, float]
-    curve: tuple[tuple[float, ...], ...]
-    validation: tuple[tuple[float, ...], ...]
+    settings: Open
+    steps: Whole
+    examples: Whole
+    examples_unit: Said
+    seconds: Positive
+    finished: Flag
+    best: Best
+    curve: Annotated[Points, points("step", "relative loss")]
+    validation: Annotated[Points, points("step", "psnr", "ssim", "nmse")]
+    diverged_at: Numbers = ()
+    failed: Said = ""
 
 
 @dataclass(frozen=True)
@@ -108,24 +178,24 @@ class Head:
         mask: their kind.
         seed: of the training.
         variant: "" for the row as it is in the zoo, else how its training differed.
-        data: the benchmark.
+        benchmark: the data.
         commit: of the code.
         hardware: what computed.
         written: when, ISO 8601.
     """
 
-    model: str
-    title: str
-    family: str
-    parameters: int
-    acceleration: float
-    mask: str
-    seed: int
-    variant: str
-    data: Data
-    commit: str
+    model: Name
+    title: Said
+    family: Said
+    parameters: Whole
+    acceleration: Factor
+    mask: Said
+    seed: Whole
+    variant: Variant
+    benchmark: Data
+    commit: Said
     hardware: Hardware
-    written: str
+    written: Date
 
     @property
     def file_name(self) -> str:
@@ -150,16 +220,31 @@ class Result(Head):
     Attributes:
         training: None for a classical method.
         volumes: one entry for each.
-        slices: of all volumes.
         seconds_per_slice: of reconstruction.
         peak_memory_bytes: on the GPU; None on a CPU.
     """
 
+    benchmark: TestData
     training: Training | None
-    volumes: tuple[Scored, ...]
-    slices: int
-    seconds_per_slice: float
-    peak_memory_bytes: int | None
+    volumes: Annotated[tuple[Scored, ...], Least(1)]
+    seconds_per_slice: Positive
+    peak_memory_bytes: Whole | None
+
+    def agree(self) -> None:
+        """What the keys say together.
+
+        Raises:
+            Wrong: for the first that contradicts another.
+        """
+        classical, training = self.family == "classical", self.training
+        if classical != (training is None):
+            raise Wrong("training", *(("null", "an object") if classical else ("an object", "null")))
+        said, there = self.benchmark.volumes, len(self.volumes)
+        if said != there:
+            raise Wrong("volumes", f"{said} entries, as benchmark.volumes says", str(there))
+        check_unlike([volume.name for volume in self.volumes], "volumes")
+        if training is not None and training.settings.get("model", self.model) != self.model:
+            raise Wrong("training.settings.model", repr(self.model), repr(training.settings["model"]))
 
 
 @dataclass(frozen=True)
@@ -167,25 +252,39 @@ class Trial:
     """One test of a trained model on data unlike its training's.
 
     Attributes:
-        name: of the test.
+        test: its name.
         group: one of ``GROUPS``.
         label: for a table.
         volumes: scores of each.
+        acceleration: of the test's masks.
+        mask: their kind.
         slices: scores of a real volume's slices, in their order; empty for other tests.
     """
 
-    name: str
-    group: str
-    label: str
-    volumes: tuple[Scored, ...]
-    slices: tuple[Scored, ...] = ()
+    test: Said
+    group: Group
+    label: Said
+    volumes: Annotated[tuple[Scored, ...], Least(1)]
+    acceleration: Factor | None = None
+    mask: Text = ""
+    slices: tuple[ScoredSlice, ...] = ()
 
 
 @dataclass(frozen=True)
 class Transfer(Head):
-    """A run's scores on data it was not trained for; `data` is the benchmark it was trained on."""
+    """A run's scores on data it was not trained for; `benchmark` is the data it was trained on."""
 
-    tests: tuple[Trial, ...]
+    tests: Annotated[tuple[Trial, ...], Least(1)]
+
+    def agree(self) -> None:
+        """What the keys say together.
+
+        Raises:
+            Wrong: for the first that contradicts another.
+        """
+        check_unlike([trial.test for trial in self.tests], "tests")
+        for number, trial in enumerate(self.tests):
+            check_unlike([volume.name for volume in trial.volumes], f"tests[{number}].volumes")
 
 
 def file_name(model: str, acceleration: float, seed: int, variant: str = "") -> str:
@@ -193,16 +292,41 @@ def file_name(model: str, acceleration: float, seed: int, variant: str = "") -> 
     return f"{model}_{acceleration:g}x_seed{seed}" + (f"_{variant}" if variant else "") + ".json"
 
 
-def write(path: PathLike, result: Mapping[str, Any]) -> None:
+def parse(content: Any, path: PathLike = "the result") -> Result | Transfer:
+    """A run's result, or a transfer result, from what a file's JSON holds.
+
+    Args:
+        content: of the JSON.
+        path: of the file, for the message.
+
+    Raises:
+        DataError: one sentence with the file, the key and what was expected there.
+    """
+    try:
+        if not isinstance(content, Mapping):
+            raise Wrong("its content", "a JSON object", short(content))
+        if content.get("schema") is True or content.get("schema") != SCHEMA:
+            came = short(content["schema"]) if "schema" in content else "nothing"
+            raise Wrong("schema", f"{SCHEMA}, the number that this version of reconode reads", came)
+        result = build(Transfer, content) if "tests" in content else build(Result, content)
+        check_finite(content)
+        result.agree()
+    except Wrong as wrong:
+        raise DataError(f"{os.fspath(path)}: {wrong.key}: expected {wrong.expected}, not {wrong.came}") from None
+    return result
+
+
+def write(path: PathLike, result: Result | Transfer) -> None:
     """Check a result or a transfer result and write it, whole or not at all.
 
     Raises:
-        DataError: when something in it is missing, of another type, or not finite; nothing is written then.
+        DataError: when something in it is of another type, or not finite; nothing is written then.
         OutputError: when the file cannot be written.
     """
-    check(result, path)
+    content = {"schema": SCHEMA, **plain(result)}
+    parse(content, path)
     try:
-        text = json.dumps(result, indent=1, ensure_ascii=False, allow_nan=False)
+        text = json.dumps(content, indent=1, ensure_ascii=False, allow_nan=False)
     except (TypeError, ValueError) as error:
         raise DataError(f"{path}: a result must hold what JSON can say: {error}") from error
     write_whole(path, text + "\n")
@@ -214,18 +338,10 @@ def read(path: PathLike) -> Result:
     Raises:
         DataError: for whatever is wrong with the file.
     """
-    content = _parse(path)
-    if "volumes" not in content:
+    result = _parse(path)
+    if not isinstance(result, Result):
         raise DataError(f"{path}: volumes: expected a run's scores; a transfer result is read with read_transfer")
-    training = content["training"]
-    return Result(
-        **_head(content),
-        training=None if training is None else _training(training),
-        volumes=_scored(content["volumes"]),
-        slices=content["benchmark"]["slices"],
-        seconds_per_slice=float(content["seconds_per_slice"]),
-        peak_memory_bytes=content["peak_memory_bytes"],
-    )
+    return result
 
 
 def read_transfer(path: PathLike) -> Transfer:
@@ -234,14 +350,10 @@ def read_transfer(path: PathLike) -> Transfer:
     Raises:
         DataError: for whatever is wrong with the file.
     """
-    content = _parse(path)
-    if "tests" not in content:
+    result = _parse(path)
+    if not isinstance(result, Transfer):
         raise DataError(f"{path}: tests: expected a transfer result; a run's scores are read with read")
-    tests = tuple(
-        Trial(t["test"], t["group"], t["label"], _scored(t["volumes"]), _scored(t.get("slices") or []))
-        for t in content["tests"]
-    )
-    return Transfer(**_head(content), tests=tests)
+    return result
 
 
 def read_all(folder: PathLike) -> list[Result]:
@@ -267,8 +379,8 @@ def files(folder: PathLike) -> list[Path]:
     return sorted(Path(folder).glob("*_seed*.json"))
 
 
-def _parse(path: PathLike) -> dict[str, Any]:
-    """A results file's content, checked."""
+def _parse(path: PathLike) -> Result | Transfer:
+    """What a results file holds, checked."""
     try:
         text = Path(path).read_text(encoding="utf-8")
     except FileNotFoundError:
@@ -279,8 +391,7 @@ def _parse(path: PathLike) -> dict[str, Any]:
         content = json.loads(text)
     except (ValueError, RecursionError) as error:
         raise DataError(f"{path}: is not JSON ({error}); delete it and run `reconode experiment run` again") from error
-    check(content, path)
-    return dict(content)
+    return parse(content, path)
 
 
 def _named(path: Path, result: H) -> H:
@@ -288,34 +399,3 @@ def _named(path: Path, result: H) -> H:
     if path.name != result.file_name:
         raise DataError(f"{path}: holds another run than its name says: expected the name {result.file_name}")
     return result
-
-
-def _head(content: Mapping[str, Any]) -> dict[str, Any]:
-    data, machine = content["benchmark"], content["hardware"]
-    rows, columns = data["shape"]
-    plain = ("model", "title", "family", "parameters", "seed", "variant", "commit", "written")
-    return {
-        **{key: content[key] for key in plain},
-        "acceleration": float(content["acceleration"]),
-        "mask": content.get("mask", ""),
-        "data": Data(data["name"], data["fingerprint"], (rows, columns), data.get("split", "test")),
-        "hardware": Hardware(machine["device"], machine["name"], machine["threads"], machine["torch"]),
-    }
-
-
-def _training(content: Mapping[str, Any]) -> Training:
-    plain = ("settings", "steps", "examples", "examples_unit", "seconds", "finished")
-    return Training(
-        **{key: content[key] for key in plain},
-        failed=content.get("failed", ""),
-        best=(content["best"]["step"], content["best"]["psnr"]),
-        curve=tuple(map(tuple, content["curve"])),
-        validation=tuple(map(tuple, content["validation"])),
-    )
-
-
-def _scored(entries: Iterable[Mapping[str, Any]]) -> tuple[Scored, ...]:
-    return tuple(
-        Scored(e.get("name", str(n)), e.get("acquisition", ""), *(float(e[key]) for key in METRICS))
-        for n, e in enumerate(entries)
-    )

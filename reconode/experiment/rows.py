@@ -92,12 +92,12 @@ def same_data(results: Sequence[Head]) -> Data:
         raise DataError("no results to compare: expected at least one run; `reconode experiment run` makes them")
     first = results[0]
     for other in results:
-        if other.data != first.data:
+        if other.benchmark != first.benchmark:
             raise DataError(
-                f"{other.file_name} is of benchmark {describe(other.data)}, but {first.file_name} of "
-                f"{describe(first.data)}: results of different data never stand in one table"
+                f"{other.file_name} is of benchmark {describe(other.benchmark)}, but {first.file_name} of "
+                f"{describe(first.benchmark)}: results of different data never stand in one table"
             )
-    return first.data
+    return first.benchmark
 
 
 def label(result: Head) -> str:
@@ -107,7 +107,7 @@ def label(result: Head) -> str:
 
 def describe(data: Data) -> str:
     """A benchmark in a few words."""
-    return f"{data.name} ({data.shape[0]} x {data.shape[1]}, {data.split}, {data.fingerprint})"
+    return f"{data.name} ({data.shape[0]} x {data.shape[1]}, {data.fingerprint})"
 
 
 @dataclass(frozen=True)

@@ -41,8 +41,10 @@ def table1(
         DataError: for results of another benchmark, or of different data.
     """
     for result in results:
-        if result.data.name != benchmark:
-            raise DataError(f"{result.file_name} is of benchmark {describe(result.data)}; this table is of {benchmark}")
+        if result.benchmark.name != benchmark:
+            raise DataError(
+                f"{result.file_name} is of benchmark {describe(result.benchmark)}; this table is of {benchmark}"
+            )
     same_data(results)
     chosen = [
         replace(r, variant="")
@@ -336,15 +338,15 @@ def _trials(results: Iterable[Transfer], group: str) -> dict[str, Trial]:
         for test in result.tests:
             if test.group != group:
                 continue
-            first = found.setdefault(test.name, test)
+            first = found.setdefault(test.test, test)
             if {v.name for v in test.volumes} != {v.name for v in first.volumes}:
-                raise DataError(f"{result.file_name}: test {test.name} is of other volumes than in other files")
+                raise DataError(f"{result.file_name}: test {test.test} is of other volumes than in other files")
     return found
 
 
 def _transfer_scores(seeds: Sequence[Transfer], test: str) -> tuple[float, float] | None:
     """Mean PSNR and SSIM of a test; each seed has all volumes, so that the plain mean weighs all alike."""
-    volumes = [v for seed in seeds for t in seed.tests if t.name == test for v in t.volumes]
+    volumes = [v for seed in seeds for t in seed.tests if t.test == test for v in t.volumes]
     if not volumes:
         return None
     return sum(v.psnr for v in volumes) / len(volumes), sum(v.ssim for v in volumes) / len(volumes)

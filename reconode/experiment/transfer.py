@@ -6,7 +6,6 @@ import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import torch
 from torch import nn
@@ -17,6 +16,7 @@ from reconode.data.fastmri import Volume
 from reconode.experiment import record, results
 from reconode.experiment.benchmark import TEST_SEED, Benchmark, as_read, in_memory, oversampled
 from reconode.experiment.plan import Job, Plan
+from reconode.experiment.results import Scored, ScoredSlice, Transfer, Trial
 from reconode.physics import HYBRID, fft, ifft
 from reconode.runs import BEST
 
@@ -76,33 +76,24 @@ def run(plan: Plan, job: Job, real: Path | None) -> bool:
     model = zoo.load(job.model, job.acceleration, file=file)
     if isinstance(model, nn.Module):
         model = model.to(plan.device)
-    told = []
-    for test in tests(plan.benchmark, job.acceleration, real):
-        scored = [score(model, volume, test, plan.device) for volume in test.volumes]
-        entry = {
-            "test": test.name,
-            "group": test.group,
-            "label": test.label,
-            "acceleration": test.acceleration,
-            "mask": test.mask,
-            "volumes": [volume for volume, _ in scored],
-        }
-        if test.group == "real":
-            entry["slices"] = [one for _, each in scored for one in each]
-        told.append(entry)
-    results.write(path(plan, job), {**record.head(plan, job), "tests": told})
+    trials = [trial(model, test, plan.device) for test in tests(plan.benchmark, job.acceleration, real)]
+    results.write(path(plan, job), Transfer(**record.head(plan, job), tests=tuple(trials)))
     return True
 
 
-def score(model: zoo.Model, volume: Volume, test: Test, device: str) -> tuple[dict[str, Any], list[dict[str, float]]]:
-    """A volume's scores, and its slices'."""
-    mask = masks.draw(test.mask, volume.width, test.acceleration, seed=volume.name)
-    image, scores = evaluate.reconstruct_and_score(model, volume, mask, device=device)
-    assert volume.target is not None
-    slices = [
-        metrics.scores(x[None], t[None]).as_dict() for x, t in zip(image, volume.target, strict=True) if t.max() > 0
-    ]
-    return {"name": volume.name, "acquisition": volume.info.acquisition, **scores.as_dict()}, slices
+def trial(model: zoo.Model, test: Test, device: str) -> Trial:
+    """A test's scores; of real volumes their slices' too."""
+    volumes: list[Scored] = []
+    slices: list[ScoredSlice] = []
+    for volume in test.volumes:
+        mask = masks.draw(test.mask, volume.width, test.acceleration, seed=volume.name)
+        image, scores = evaluate.reconstruct_and_score(model, volume, mask, device=device)
+        volumes.append(Scored(volume.name, volume.info.acquisition, **scores.as_dict()))
+        if test.group == "real":
+            assert volume.target is not None
+            pairs = ((x[None], t[None]) for x, t in zip(image, volume.target, strict=True) if t.max() > 0)
+            slices += [ScoredSlice(**metrics.scores(x, t).as_dict()) for x, t in pairs]
+    return Trial(test.name, test.group, test.label, tuple(volumes), test.acceleration, test.mask, tuple(slices))
 
 
 def path(plan: Plan, job: Job) -> Path:

@@ -154,7 +154,7 @@ def transfer_bars(
     gains = _gains(chosen, group)
     wanted = [r for r in chosen if r.family != "classical" or r.model != "zero-filled"]
     names = {label(r): r.model for r in wanted if (r.model in models if models else r.family != "ablation")}
-    labels = {t.name: t.label for r in chosen for t in r.tests if t.group == group}
+    labels = {t.test: t.label for r in chosen for t in r.tests if t.group == group}
     figure, axes = new_figure(len(labels), 1, panel=WIDTH, aspect=0.045 * (len(names) + 1))
     for axis, (test, heading) in zip((row[0] for row in axes), labels.items(), strict=True):
         _style_axes(axis)
@@ -268,7 +268,7 @@ def _sorted(results: Iterable[Result]) -> list[Row]:
 def _gains(results: Sequence[Transfer], group: str) -> dict[tuple[str, str], float]:
     """Mean over seeds and volumes of PSNR above zero-filled's on the same volume, by label and test."""
     floor = {
-        (t.name, v.name): v.psnr
+        (t.test, v.name): v.psnr
         for r in results
         if r.row == ("zero-filled", "")
         for t in r.tests
@@ -283,9 +283,9 @@ def _gains(results: Sequence[Transfer], group: str) -> dict[tuple[str, str], flo
     for r in results:
         for t in (t for t in r.tests if t.group == group):
             for v in t.volumes:
-                if (t.name, v.name) not in floor:
-                    raise DataError(f"{r.file_name}: test {t.name} has {v.name}, which zero-filled was not tested on")
-                found.setdefault((label(r), t.name), []).append(v.psnr - floor[t.name, v.name])
+                if (t.test, v.name) not in floor:
+                    raise DataError(f"{r.file_name}: test {t.test} has {v.name}, which zero-filled was not tested on")
+                found.setdefault((label(r), t.test), []).append(v.psnr - floor[t.test, v.name])
     return {key: sum(values) / len(values) for key, values in found.items()}
 
 

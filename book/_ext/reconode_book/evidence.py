@@ -171,13 +171,13 @@ class Answers:
         found: dict[str, list[float]] = {}
         for r in self.moved:
             for trial in r.tests:
-                if trial.name == test and r.acceleration == acceleration:
+                if trial.test == test and r.acceleration == acceleration:
                     found.setdefault(r.row_name, []).append(statistics.mean(v.psnr for v in trial.volumes))
         return {name: statistics.mean(scores) for name, scores in found.items()}
 
     def tests(self, acceleration: float = 4) -> dict[str, str]:
         """Name and label of every transfer test at an acceleration."""
-        return {t.name: t.label for r in self.moved if r.acceleration == acceleration for t in r.tests}
+        return {t.test: t.label for r in self.moved if r.acceleration == acceleration for t in r.tests}
 
     def say_below(self, acceleration: float = 4) -> str:
         """Which rows fall below zero-filled on which transfer tests."""
