@@ -15,6 +15,7 @@ A single coil is ``coils = 1``.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -25,6 +26,11 @@ HYBRID = (-1,)
 """k-space along columns only, rows in image space: where this library works."""
 KSPACE = (-2, -1)
 """k-space along both axes: as the scanner stores it, and for masks that undersample both."""
+
+TOLERANCE, ITERATIONS = 0.03, 500
+"""When the conjugate gradients of data consistency with several coils stop: early on purpose. The last of the misfit
+lies where the coils hardly tell images apart, and there the noise and the error of estimated sensitivities are amplified
+(``benchmarks/coils.py`` measures it)."""
 
 
 def fft(x: Tensor, dims: Sequence[int] = KSPACE) -> Tensor:
@@ -83,6 +89,7 @@ class MRIOperator:
         sensitivities: coil sensitivities in image space, complex ``(coils, rows, columns)`` or
             ``(batch, coils, rows, columns)``. None is one coil that sees everything equally.
         dims: the axes that are in k-space: ``(-1,)``, hybrid space (the default), or ``(-2, -1)``.
+        tolerance: with several coils, how much of the misfit :meth:`enforce` leaves.
 
     Raises:
         UsageError: for other axes, or a mask whose rank does not fit them.
@@ -94,8 +101,15 @@ class MRIOperator:
     torch.Size([1, 1, 2, 4])
     """
 
-    def __init__(self, mask: Tensor, sensitivities: Tensor | None = None, dims: Sequence[int] = HYBRID) -> None:
-        self.dims = tuple(dims)
+    def __init__(
+        self,
+        mask: Tensor,
+        sensitivities: Tensor | None = None,
+        dims: Sequence[int] = HYBRID,
+        *,
+        tolerance: float = TOLERANCE,
+    ) -> None:
+        self.dims, self.tolerance = tuple(dims), tolerance
         if self.dims not in (HYBRID, KSPACE):
             raise UsageError(
                 f"dims must be {HYBRID} (hybrid space) or {KSPACE} (both axes in k-space), not {self.dims}"
@@ -144,7 +158,7 @@ class MRIOperator:
 
     def _map(self, function: Callable[[Tensor], Tensor]) -> MRIOperator:
         other = object.__new__(MRIOperator)  # what was checked once need not be checked again
-        other.dims, other.mask = self.dims, function(self.mask)
+        other.dims, other.tolerance, other.mask = self.dims, self.tolerance, function(self.mask)
         other.sensitivities = None if self.sensitivities is None else function(self.sensitivities)
         return other
 
@@ -183,23 +197,49 @@ class MRIOperator:
         return self.H(self(x) - y)
 
     def enforce(self, x: Tensor, y: Tensor, v: float | Tensor | None = None) -> Tensor:
-        """Data consistency: put the measured samples y back into the image x.
+        r"""Data consistency: the image nearest to x that agrees with the measured samples y.
 
-        x + w Eᴴ(y − E x). With w = 1, the default, every measured sample of a single coil becomes exactly what was
+        For one coil x + w Eᴴ(y − E x). With w = 1, the default, every measured sample becomes exactly what was
         measured (hard data consistency, the layer after the paper's solver). With noise in y, w = v / (1 + v) gives
         the weighted mean (k + v y) / (1 + v) for a measured sample k of x (Schlemper et al. 2018, Eq. 6).
 
-        With several coils this is one gradient step of length w on the data term, which moves every coil's samples
-        towards the measurement but meets them exactly only when one image can.
+        With several coils, whose measurements seldom meet in one image, it is the projection of x onto the images u of
+        least ‖E u − y‖; with `v` the u that minimises ‖u − x‖² + v ‖E u − y‖². For one coil these are the formulas
+        above. Both are found by conjugate gradients (Pruessmann et al. 2001), which stop for each image of the batch
+        when what is left of ‖Eᴴ(E u − y)‖ is ``E.tolerance`` of ‖Eᴴ y‖. An image that agrees already costs nothing.
+
+        Differentiable in all its arguments, without memory for the iterations: further solves of the same equations
+        carry the gradient back. It is as exact as the tolerance, and where the data alone do not determine the image
+        (and `v` is None) that to the sensitivities leaves out how they move what is undetermined.
 
         Args:
             x: image ``(batch, rows, columns)``.
             y: measured data ``(batch, coils, rows, columns)``.
             v: how much a measured sample counts against a predicted one: the ratio of the prediction's variance to the
-                noise's. None is infinite trust in the measurement.
+                noise's; a number, or ``(batch, 1, 1)``. None is infinite trust in the measurement.
         """
         step = self.residual(x, y)
-        return x - step if v is None else x - v / (1 + v) * step
+        if self.sensitivities is None:
+            return x - step if v is None else x - v / (1 + v) * step
+
+        def system(d: Tensor) -> Tensor:
+            return self.normal(d) if v is None else d + v * self.normal(d)
+
+        @torch.no_grad()
+        def solve(right: Tensor, size: Tensor) -> Tensor:
+            return conjugate_gradients(system, right, self.tolerance * size, ITERATIONS)
+
+        @torch.no_grad()
+        def back(g: Tensor) -> Tensor:
+            # Without v the system may be singular: only the part of g in its range has a solution, and A⁺A g is that.
+            g = solve(system(g), _norms(g)) if v is None else g
+            return solve(g, _norms(g))
+
+        right = step if v is None else v * step
+        d = solve(right, torch.maximum(_norms(right), _norms(self.H(y) if v is None else v * self.H(y))))
+        if torch.is_grad_enabled():
+            d = _Solution.apply(back, d, right - system(d))
+        return x - d
 
     def _expand(self, x: Tensor) -> Tensor:
         """Every coil's view of the image: ``(batch, rows, columns)`` → ``(batch, coils, rows, columns)``."""
@@ -226,6 +266,54 @@ class MRIOperator:
             raise DataError(
                 f"the operator has {self.mask.shape[0]} masks for a batch of {tensor.shape[0]}: give one, or one each"
             )
+
+
+def conjugate_gradients(system: Callable[[Tensor], Tensor], right: Tensor, goal: Tensor, iterations: int) -> Tensor:
+    """Solve A d = b for each image of a batch, from d = 0 (Hestenes and Stiefel 1952).
+
+    Where A is singular and b in its range, as in least squares, this is the solution of least norm.
+
+    Args:
+        system: A, Hermitian and positive semidefinite, on images ``(batch, rows, columns)``.
+        right: b.
+        goal: an image is done when ‖b − A d‖ is at most this, ``(batch, 1, 1)``.
+        iterations: at most so many evaluations of A.
+    """
+    d, residual, direction = torch.zeros_like(right), right, right
+    now = _norms(residual).square()
+    for _ in range(iterations):
+        if not bool((now > goal.square()).any()):
+            break
+        ahead = system(direction)
+        curvature = (direction.conj() * ahead).real.sum((-2, -1), keepdim=True)
+        going = (now > goal.square()) & (curvature > 0)  # not so in the null space, where rounding ends
+        # An image that is done stays as it is, whatever the others of its batch still need.
+        length = torch.where(going, now / curvature, 0)
+        d, residual = d + length * direction, residual - length * ahead
+        before, now = now, torch.where(going, _norms(residual).square(), now)
+        direction = torch.where(going, residual + now / before * direction, direction)
+    return d
+
+
+def _norms(x: Tensor) -> Tensor:
+    """‖x‖ of each image: ``(batch, rows, columns)`` → ``(batch, 1, 1)``."""
+    return torch.linalg.vector_norm(x, dim=(-2, -1), keepdim=True)
+
+
+class _Solution(torch.autograd.Function):
+    """The solution d of A d = b as a function of all that A and b are made of, by the implicit function theorem.
+
+    b − A d, which is zero, carries the graph: a gradient g at d is one of A⁻¹ g at b − A d, for Hermitian A.
+    """
+
+    @staticmethod
+    def forward(ctx: Any, back: Callable[[Tensor], Tensor], d: Tensor, remainder: Tensor) -> Tensor:
+        ctx.back = back
+        return d.clone()
+
+    @staticmethod
+    def backward(ctx: Any, *upstream: Tensor) -> tuple[Any, ...]:
+        return None, None, ctx.back(upstream[0])
 
 
 class Adjoint:

@@ -149,15 +149,15 @@ class TestFixedSolver:
     def test_data_and_sensitivities_get_gradients_by_the_continuous_adjoint_too(self):
         def gradients(mode):
             torch.manual_seed(0)
-            model = FixedSolver(RK4, steps=8, gradient=mode).double()
-            y, E, image = measured(coils=2, dtype=torch.complex128)
+            model = FixedSolver(RK4, steps=4, gradient=mode).double()
+            y, E, image = measured(coils=2, rows=16, columns=24, dtype=torch.complex128)
             y.requires_grad_()
             E.sensitivities.requires_grad_()
             (model(y, E) - image).abs().square().sum().backward()
             return [y.grad, E.sensitivities.grad]
 
         for actual, expected in zip(gradients(ContinuousAdjoint()), gradients(Backprop()), strict=True):
-            assert (actual - expected).abs().square().sum() < 1e-6 * expected.abs().square().sum()
+            assert torch.linalg.vector_norm(actual - expected) < 1e-2 * torch.linalg.vector_norm(expected)
 
 
 class TestAdaptiveSolver:
