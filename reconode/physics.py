@@ -15,21 +15,21 @@ A single coil is ``coils = 1``.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
 
 import torch
 from torch import Tensor
 
 from reconode.errors import DataError, UsageError
+from reconode.linear import Solution, conjugate_gradients, norms
 
 HYBRID = (-1,)
 """k-space along columns only, rows in image space: where this library works."""
 KSPACE = (-2, -1)
 """k-space along both axes: as the scanner stores it, and for masks that undersample both."""
 
-TOLERANCE, ITERATIONS = 0.03, 500
+TOLERANCE, ITERATIONS = 0.05, 500
 """When the conjugate gradients of data consistency with several coils stop: early on purpose. The last of the misfit
-lies where the coils hardly tell images apart, and there the noise and the error of estimated sensitivities are amplified
+lies where the coils hardly tell images apart; there the noise and the error of estimated sensitivities are amplified
 (``benchmarks/coils.py`` measures it)."""
 
 
@@ -232,13 +232,13 @@ class MRIOperator:
         @torch.no_grad()
         def back(g: Tensor) -> Tensor:
             # Without v the system may be singular: only the part of g in its range has a solution, and A⁺A g is that.
-            g = solve(system(g), _norms(g)) if v is None else g
-            return solve(g, _norms(g))
+            g = solve(system(g), norms(g)) if v is None else g
+            return solve(g, norms(g))
 
         right = step if v is None else v * step
-        d = solve(right, torch.maximum(_norms(right), _norms(self.H(y) if v is None else v * self.H(y))))
+        d = solve(right, torch.maximum(norms(right), norms(self.H(y) if v is None else v * self.H(y))))
         if torch.is_grad_enabled():
-            d = _Solution.apply(back, d, right - system(d))
+            d = Solution.apply(back, d, right - system(d))
         return x - d
 
     def _expand(self, x: Tensor) -> Tensor:
@@ -266,54 +266,6 @@ class MRIOperator:
             raise DataError(
                 f"the operator has {self.mask.shape[0]} masks for a batch of {tensor.shape[0]}: give one, or one each"
             )
-
-
-def conjugate_gradients(system: Callable[[Tensor], Tensor], right: Tensor, goal: Tensor, iterations: int) -> Tensor:
-    """Solve A d = b for each image of a batch, from d = 0 (Hestenes and Stiefel 1952).
-
-    Where A is singular and b in its range, as in least squares, this is the solution of least norm.
-
-    Args:
-        system: A, Hermitian and positive semidefinite, on images ``(batch, rows, columns)``.
-        right: b.
-        goal: an image is done when ‖b − A d‖ is at most this, ``(batch, 1, 1)``.
-        iterations: at most so many evaluations of A.
-    """
-    d, residual, direction = torch.zeros_like(right), right, right
-    now = _norms(residual).square()
-    for _ in range(iterations):
-        if not bool((now > goal.square()).any()):
-            break
-        ahead = system(direction)
-        curvature = (direction.conj() * ahead).real.sum((-2, -1), keepdim=True)
-        going = (now > goal.square()) & (curvature > 0)  # not so in the null space, where rounding ends
-        # An image that is done stays as it is, whatever the others of its batch still need.
-        length = torch.where(going, now / curvature, 0)
-        d, residual = d + length * direction, residual - length * ahead
-        before, now = now, torch.where(going, _norms(residual).square(), now)
-        direction = torch.where(going, residual + now / before * direction, direction)
-    return d
-
-
-def _norms(x: Tensor) -> Tensor:
-    """‖x‖ of each image: ``(batch, rows, columns)`` → ``(batch, 1, 1)``."""
-    return torch.linalg.vector_norm(x, dim=(-2, -1), keepdim=True)
-
-
-class _Solution(torch.autograd.Function):
-    """The solution d of A d = b as a function of all that A and b are made of, by the implicit function theorem.
-
-    b − A d, which is zero, carries the graph: a gradient g at d is one of A⁻¹ g at b − A d, for Hermitian A.
-    """
-
-    @staticmethod
-    def forward(ctx: Any, back: Callable[[Tensor], Tensor], d: Tensor, remainder: Tensor) -> Tensor:
-        ctx.back = back
-        return d.clone()
-
-    @staticmethod
-    def backward(ctx: Any, *upstream: Tensor) -> tuple[Any, ...]:
-        return None, None, ctx.back(upstream[0])
 
 
 class Adjoint:

@@ -18,9 +18,19 @@ from reconode.storage import weights
 from reconode.storage.whole import write_whole
 
 LAST, BEST, LOG = "last.safetensors", "best.safetensors", "metrics.jsonl"
-"""All that resuming needs, the best weights, and a line of JSON for each step and validation."""
+"""All that resuming needs, the best weights, and lines of JSON: of every few steps, and of each validation."""
 
-HOW_NOT_WHAT = ("workers", "validation", "validate_every", "compile", "checkpointing", "channels_last", "data", "keep")
+HOW_NOT_WHAT = (
+    "workers",
+    "log_every",
+    "validation",
+    "validate_every",
+    "compile",
+    "checkpointing",
+    "channels_last",
+    "data",
+    "keep",
+)
 """Settings that may change when a training goes on: how it is computed and watched, and where the data are now."""
 
 
@@ -30,7 +40,8 @@ class Settings:
 
     The paper fixes the loss, the optimiser, the width and N; the rest is ours. `model` is the name that the files
     carry; `init` says where its first weights came from, None that they were drawn from the seed. `rows` trains on
-    slabs of so many rows of each slice (:func:`reconode.data.slices.slab`); `keep` is a folder where simulated slices
+    slabs of so many rows of each slice (:func:`reconode.data.slices.slab`); the log gets a line each `log_every` steps,
+    of their means; `keep` is a folder where simulated slices
     stay for the next training.
     """
 
@@ -52,6 +63,7 @@ class Settings:
     checkpointing: bool = False
     compile: bool = False
     workers: int = 0
+    log_every: int = 10
     validate_every: int = 500
     validation: int = 16
     keep: str | None = None

@@ -52,8 +52,9 @@ def train(
         budget: seconds; a training that stops here goes on with `resume`.
         resume: go on from the folder's last checkpoint, to the very weights that an undisturbed run would have had.
         device: "cpu" keeps off a GPU that is there; None takes what Accelerate finds.
-        watch: called after each step with its number and {"loss", "relative", "learning_rate", "gradient"}, where
-            relative is the loss over the zero-filled images' loss; at each validation with {"psnr", "ssim", "nmse"}.
+        watch: called after each step with its number and, each `settings.log_every` steps, the log's line of means
+            since the last one: {"loss", "relative", "gradient", "learning_rate"}, where relative is the loss over the
+            zero-filled images' loss; else with {}. At each validation with {"psnr", "ssim", "nmse"}.
 
     Raises:
         UsageError: for a model or settings that cannot work.
@@ -77,6 +78,7 @@ def train(
     network = torch.compile(network, dynamic=False) if settings.compile else network
 
     batches = data.batches(progress.step)
+    since: list[tuple[float, float, float]] = []  # the log's last line
     while progress.step < settings.steps and time.monotonic() - started <= budget:
         batch = next(batches).to(accelerator.device)
         if settings.rows is not None:
@@ -94,8 +96,12 @@ def train(
                 f"out of memory on {accelerator.device} with batches of {settings.batch_size}: use a smaller "
                 "--batch-size, --checkpointing, or --precision bf16"
             ) from error
-        gradient = float(accelerator.clip_grad_norm_(model.parameters(), settings.clip))
-        number = float(accelerator.reduce(value.detach(), "mean"))
+        # Slices differ so much in difficulty that the loss alone hides the progress of a short training.
+        with torch.no_grad():
+            start = loss(batch.E.H(batch.y), batch)
+        norm = accelerator.clip_grad_norm_(model.parameters(), settings.clip)
+        means = accelerator.reduce(torch.stack([value.detach(), start]), "mean")
+        number, zero_filled, gradient = torch.cat([means, norm.reshape(1)]).tolist()  # the step's one wait for a GPU
         # With fp16 an infinite gradient is the loss scale's search, and the step is left out.
         if not math.isfinite(number) or (settings.precision != "fp16" and not math.isfinite(gradient)):
             path = run.save(model, optimizer, progress, "stopped.safetensors")
@@ -108,13 +114,16 @@ def train(
 
         progress.step += 1
         progress.seconds = earlier + time.monotonic() - started
-        # Slices differ so much in difficulty that the loss alone hides the progress of a short training.
-        with torch.no_grad():
-            start = float(accelerator.reduce(loss(batch.E.H(batch.y), batch), "mean"))
-        values = {"loss": number, "relative": number / start, "learning_rate": rate, "gradient": gradient}
-        run.log(progress, values)
+        since.append((number, number / zero_filled, gradient))
+        checked = progress.step % settings.validate_every == 0 or progress.step == settings.steps
+        values: dict[str, float] = {}
+        if checked or progress.step % settings.log_every == 0:
+            mean = [sum(each) / len(since) for each in zip(*since, strict=True)]
+            values = dict(zip(("loss", "relative", "gradient"), mean, strict=True)) | {"learning_rate": rate}
+            run.log(progress, values)
+            since.clear()
         watch(progress.step, values)
-        if progress.step % settings.validate_every == 0 or progress.step == settings.steps:
+        if checked:
             scores = validate(model, data, accelerator)
             run.log(progress, scores)
             watch(progress.step, scores)

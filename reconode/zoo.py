@@ -46,6 +46,7 @@ class Entry:
         twin: the model whose trained weights it shares. The discrete adjoint's gradients are backpropagation's to the
             last bit, so that FA trained with it becomes FT (results/small/copies.json).
         searched_with: the model whose search for a learning rate decides for this one too; "" is itself.
+        look: how figures draw it: a color, by the family, and matplotlib's marker, by the solver. "" is grey.
     """
 
     title: str
@@ -54,6 +55,7 @@ class Entry:
     family: str
     twin: str = ""
     searched_with: str = ""
+    look: str = ""
 
     @property
     def learned(self) -> bool:
@@ -67,15 +69,35 @@ class Entry:
 
 
 MODELS: dict[str, Entry] = {
-    "zero-filled": Entry("Zero-filled", classical.ZeroFilled, "what was not measured is zero", "classical"),
-    "gradient-descent": Entry(
-        "Gradient descent", classical.GradientDescent, "Eq. 3, quadratic smoothness", "classical"
+    "zero-filled": Entry(
+        "Zero-filled", classical.ZeroFilled, "what was not measured is zero", "classical", look="#8f8f8f |"
     ),
-    "tv": Entry("Total variation", classical.TotalVariation, "sparse gradients, solved to a certificate", "classical"),
-    "wavelet": Entry("Wavelet", classical.WaveletFISTA, "sparse wavelet coefficients, FISTA", "classical"),
-    "unet": Entry("U-Net", baselines.UNet, "fastMRI's first U-Net, data consistency at the end", "baseline"),
-    "kiki-net": Entry("KIKI-Net", baselines.KIKINet, "k-space and image networks in turn", "baseline"),
-    "d5c5": Entry("D5C5", baselines.D5C5, "five CNNs that share nothing, data consistency after each", "baseline"),
+    "gradient-descent": Entry(
+        "Gradient descent", classical.GradientDescent, "Eq. 3, quadratic smoothness", "classical", look="#8f8f8f 1"
+    ),
+    "tv": Entry(
+        "Total variation",
+        classical.TotalVariation,
+        "sparse gradients, solved to a certificate",
+        "classical",
+        look="#7d7d7d _",
+    ),
+    "wavelet": Entry(
+        "Wavelet", classical.WaveletFISTA, "sparse wavelet coefficients, FISTA", "classical", look="#6d6d6d 2"
+    ),
+    "unet": Entry(
+        "U-Net", baselines.UNet, "fastMRI's first U-Net, data consistency at the end", "baseline", look="#9a7b00 D"
+    ),
+    "kiki-net": Entry(
+        "KIKI-Net", baselines.KIKINet, "k-space and image networks in turn", "baseline", look="#008e8c v"
+    ),
+    "d5c5": Entry(
+        "D5C5",
+        baselines.D5C5,
+        "five CNNs that share nothing, data consistency after each",
+        "baseline",
+        look="#007e3f P",
+    ),
     "fa-euler": Entry(
         "ReconODE-FA-Euler",
         lambda: FixedSolver(EULER, gradient=Checkpoint()),
@@ -83,6 +105,7 @@ MODELS: dict[str, Entry] = {
         "FA",
         "ft-euler",
         searched_with="ft-euler",
+        look="#b56ffb o",
     ),
     "fa-rk2": Entry(
         "ReconODE-FA-RK2",
@@ -91,6 +114,7 @@ MODELS: dict[str, Entry] = {
         "FA",
         "ft-rk2",
         searched_with="ft-euler",
+        look="#a15de6 s",
     ),
     "fa-rk4": Entry(
         "ReconODE-FA-RK4",
@@ -99,10 +123,18 @@ MODELS: dict[str, Entry] = {
         "FA",
         "ft-rk4",
         searched_with="ft-euler",
+        look="#8d4ad2 ^",
     ),
-    "ft-euler": Entry("ReconODE-FT-Euler", lambda: FixedSolver(EULER), "backpropagation through Euler", "FT"),
+    "ft-euler": Entry(
+        "ReconODE-FT-Euler", lambda: FixedSolver(EULER), "backpropagation through Euler", "FT", look="#0097ee o"
+    ),
     "ft-rk2": Entry(
-        "ReconODE-FT-RK2", lambda: FixedSolver(HEUN), "backpropagation through Heun", "FT", searched_with="ft-euler"
+        "ReconODE-FT-RK2",
+        lambda: FixedSolver(HEUN),
+        "backpropagation through Heun",
+        "FT",
+        searched_with="ft-euler",
+        look="#0084d1 s",
     ),
     "ft-rk4": Entry(
         "ReconODE-FT-RK4",
@@ -110,17 +142,26 @@ MODELS: dict[str, Entry] = {
         "backpropagation through classical RK4",
         "FT",
         searched_with="ft-euler",
+        look="#0072b5 ^",
     ),
     "lt-euler": Entry(
-        "ReconODE-LT-Euler", lambda: LearnedSolver(1), "learned solver, one stage", "LT", searched_with="lt-rk2"
+        "ReconODE-LT-Euler",
+        lambda: LearnedSolver(1),
+        "learned solver, one stage",
+        "LT",
+        searched_with="lt-rk2",
+        look="#fb5a34 o",
     ),
-    "lt-rk2": Entry("ReconODE-LT-RK2", lambda: LearnedSolver(2), "learned solver, two stages, attention", "LT"),
+    "lt-rk2": Entry(
+        "ReconODE-LT-RK2", lambda: LearnedSolver(2), "learned solver, two stages, attention", "LT", look="#e44623 s"
+    ),
     "lt-rk4": Entry(
         "ReconODE-LT-RK4",
         lambda: LearnedSolver(4),
         "learned solver, four stages, attention",
         "LT",
         searched_with="lt-rk2",
+        look="#ce3111 ^",
     ),
     "neural-ode": Entry(
         "Neural ODE",
@@ -128,6 +169,7 @@ MODELS: dict[str, Entry] = {
         "dopri5 and the continuous adjoint",
         "ODE",
         searched_with="fa-euler-continuous",
+        look="#ef1b8d X",
     ),
     "pc-flow": Entry(
         "PC-Flow",
@@ -135,6 +177,7 @@ MODELS: dict[str, Entry] = {
         "beyond the paper: Euler steps, θ(t) in five pieces, fed DC's correction",
         "beyond",
         searched_with="d5c5",
+        look="#a45a01 *",
     ),
     "lt-rk4-no-attention": Entry(
         "LT-RK4, no attention",
@@ -142,6 +185,7 @@ MODELS: dict[str, Entry] = {
         "one number a stage instead",
         "ablation",
         searched_with="lt-rk2",
+        look="#a45a01 x",
     ),
     "lt-rk4-no-dilation": Entry(
         "LT-RK4, no dilation",
@@ -149,6 +193,7 @@ MODELS: dict[str, Entry] = {
         "every stage looks equally wide",
         "ablation",
         searched_with="lt-rk2",
+        look="#008e8c +",
     ),
     "lt-rk4-end": Entry(
         "LT-RK4, y at the end",
@@ -156,6 +201,7 @@ MODELS: dict[str, Entry] = {
         "data consistency once",
         "ablation",
         searched_with="lt-rk2",
+        look="#8d4ad2 <",
     ),
     "ft-euler-end": Entry(
         "FT-Euler, y at the end",
@@ -163,6 +209,7 @@ MODELS: dict[str, Entry] = {
         "data consistency once",
         "ablation",
         searched_with="ft-euler",
+        look="#b08d00 s",
     ),
     "ft-euler-untimed": Entry(
         "FT-Euler, autonomous",
@@ -170,6 +217,7 @@ MODELS: dict[str, Entry] = {
         "f does not see the time",
         "ablation",
         searched_with="ft-euler",
+        look="#0097ee d",
     ),
     "fa-euler-continuous": Entry(
         "FA-Euler, continuous", lambda: FixedSolver(EULER, gradient=ContinuousAdjoint()), "continuous adjoint", "FA"
@@ -194,6 +242,7 @@ MODELS: dict[str, Entry] = {
         "two steps, y at the end",
         "ablation",
         searched_with="ft-euler",
+        look="#b56ffb 3",
     ),
     "fa-rk2-anode": Entry(
         "FA-RK2, ANODE's defaults",
@@ -201,6 +250,7 @@ MODELS: dict[str, Entry] = {
         "two midpoint steps, y at the end",
         "ablation",
         searched_with="ft-euler",
+        look="#a15de6 4",
     ),
     "ft-euler-wide": Entry(
         "FT-Euler, 74 channels",
@@ -208,6 +258,7 @@ MODELS: dict[str, Entry] = {
         "as many parameters as LT-RK4",
         "ablation",
         searched_with="ft-euler",
+        look="#0072b5 h",
     ),
     "lt-euler-26": Entry(
         "LT-Euler, 26 steps",
@@ -215,6 +266,7 @@ MODELS: dict[str, Entry] = {
         "as many multiply-adds as LT-RK4",
         "ablation",
         searched_with="lt-rk2",
+        look="#d3007a o",
     ),
     "lt-rk4-untimed": Entry(
         "LT-RK4, autonomous",
@@ -222,9 +274,15 @@ MODELS: dict[str, Entry] = {
         "no stage sees the time",
         "ablation",
         searched_with="lt-rk2",
+        look="#0084d1 >",
     ),
     "lt-rk4-unshared": Entry(
-        "LT-RK4, unshared", lambda: UnsharedSolver(4), "other weights in each step", "ablation", searched_with="lt-rk2"
+        "LT-RK4, unshared",
+        lambda: UnsharedSolver(4),
+        "other weights in each step",
+        "ablation",
+        searched_with="lt-rk2",
+        look="#007e3f p",
     ),
 }
 """The rows of Table 1 by their names, the classical methods, the original neural ODE, and the ablations."""

@@ -30,7 +30,8 @@ class TestColors:
     def test_readable_on_white_and_on_dark(self):
         """3 : 1, WCAG's minimum for graphics, against white; nearly so against a page of #181818."""
         dark = luminance("#181818")
-        for name, look in {**colors.STYLES, **colors.SOLVERS}.items():
+        looks = {name: colors.style(name) for name in zoo.MODELS} | colors.SOLVERS
+        for name, look in looks.items():
             light = luminance(look.color)
             assert 1.05 / (light + 0.05) > 2.9 and (light + 0.05) / (dark + 0.05) > 2.9, name
 

@@ -38,6 +38,7 @@ SMALL = Settings(
     validation=2,
     acceleration=4,
     warmup=0,
+    log_every=1,
 )
 ONE_THREAD = {**os.environ, "OMP_NUM_THREADS": "1"}
 
@@ -79,6 +80,20 @@ class TestRun:
         assert [e["step"] for e in scores] == [20, 40] and progress.best == max(e["psnr"] for e in scores)
         assert [v["loss"] for _, v in watched if "loss" in v] == losses
         assert entries[0]["learning_rate"] > entries[-1]["learning_rate"] > 0
+
+    def test_the_log_has_means_of_every_few_steps(self, tmp_path):
+        settings = replace(SMALL, steps=10, validate_every=5)
+        for name, every in (("each", 1), ("few", 3)):
+            train(replace(settings, log_every=every), tmp_path / name, device="cpu")
+        each, few = ([e for e in lines(tmp_path / name) if "loss" in e] for name in ("each", "few"))
+        assert [e["step"] for e in few] == [3, 5, 6, 9, 10], "at each validation too, so that a resumed log is the same"
+        begin = 0
+        for entry in few:
+            part = each[begin : entry["step"]]
+            for key in ("loss", "relative", "gradient"):
+                assert entry[key] == pytest.approx(sum(e[key] for e in part) / len(part))
+            begin = entry["step"]
+        assert same(final(tmp_path / "each"), final(tmp_path / "few"))
 
     def test_best_weights_load_by_name(self, tmp_path):
         train(SMALL, tmp_path, device="cpu")
@@ -179,6 +194,8 @@ class TestResume:
             "knees",
             "--validate-every",
             "3",
+            "--log-every",
+            "1",
             "--validation",
             "1",
             "--device",

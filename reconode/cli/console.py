@@ -120,6 +120,8 @@ def training_bar(steps: int) -> Iterator[Callable[[int, dict[str, float]], None]
             if "loss" in values:
                 loss = f"loss {values['loss']:.4f}, {values['relative']:.0%} of zero-filled's"
                 bar.update(task, completed=step, description=loss)
+            elif "psnr" not in values:
+                bar.update(task, completed=step)
             else:
                 notes.print(f"step {step}: validation PSNR {values['psnr']:.2f} dB, SSIM {values['ssim']:.4f}")
 

@@ -9,7 +9,6 @@ Nothing in a file is believed before it is checked: a problem is a :class:`~reco
 
 from __future__ import annotations
 
-import xml.etree.ElementTree as ElementTree
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -21,6 +20,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from reconode.data import header
 from reconode.errors import DataError
 from reconode.physics import (
     HYBRID,
@@ -35,7 +35,6 @@ from reconode.physics import (
 from reconode.storage import hdf5
 from reconode.storage.whole import write_whole
 
-NAMESPACE = "http://www.ismrm.org/ISMRMRD"
 KNEE = (320, 320)
 """fastMRI's reconstructed image, rows × columns."""
 SINGLECOIL, MULTICOIL = "reconstruction_esc", "reconstruction_rss"
@@ -243,10 +242,10 @@ def describe(file: h5py.File, path: Path) -> FileInfo:
             "or (slices, coils, rows, columns) for several coils"
         )
     shape = (kspace.shape[0], 1 if kspace.ndim == 3 else kspace.shape[1], kspace.shape[-2], kspace.shape[-1])
-    header = bytes(file["ismrmrd_header"][()]) if "ismrmrd_header" in file else None
-    attributes = hdf5.plain_attributes(file, path, header)
+    xml = bytes(file["ismrmrd_header"][()]) if "ismrmrd_header" in file else None
+    attributes = hdf5.plain_attributes(file, path, xml)
     mask = _read_mask(file, shape, path)
-    encoded = _parse_header(header, shape, path) if header is not None else None
+    encoded = header.parse(xml, shape, path) if xml is not None else None
     wanted = SINGLECOIL if kspace.ndim == 3 else MULTICOIL
     target = wanted if wanted in file else None
     if target is not None:
@@ -308,60 +307,8 @@ def write(
     else:
         datasets["kspace"] = (kspace * mask).numpy()
         datasets["mask"] = mask.numpy().astype(np.float32)
-    header = _header((kspace.shape[-2], kspace.shape[-1]), recon, padding or (0, kspace.shape[-1]))
-    write_whole(path, hdf5.encode(datasets, attrs, header))
-
-
-@dataclass(frozen=True)
-class _Encoding:
-    recon: tuple[int, int]
-    padding: tuple[int, int]
-
-
-def _header(encoded: tuple[int, int], recon: tuple[int, int], padding: tuple[int, int]) -> bytes:
-    def size(shape: tuple[int, int]) -> str:
-        return f"<matrixSize><x>{shape[0]}</x><y>{shape[1]}</y><z>1</z></matrixSize>"
-
-    left, right = padding
-    return (
-        f'<?xml version="1.0"?>\n<ismrmrdHeader xmlns="{NAMESPACE}"><encoding>\n'
-        f"<encodedSpace>{size(encoded)}</encodedSpace>\n<reconSpace>{size(recon)}</reconSpace>\n"
-        f"<encodingLimits><kspace_encoding_step_1><minimum>0</minimum><maximum>{right - left - 1}</maximum>"
-        f"<center>{encoded[1] // 2 - left}</center></kspace_encoding_step_1></encodingLimits>\n"
-        "<trajectory>cartesian</trajectory></encoding></ismrmrdHeader>"
-    ).encode()
-
-
-def _parse_header(header: bytes, shape: tuple[int, int, int, int], path: Path) -> _Encoding:
-    """Matrix sizes and acquired columns by fastMRI's reading of the header, checked against the k-space."""
-    try:
-        root = ElementTree.fromstring(header)
-    except (ElementTree.ParseError, ValueError) as error:
-        raise DataError(f"{path}: ismrmrd_header is not XML ({error})") from error
-
-    def number(where: str) -> int:
-        node = root.find("./" + "/".join(f"{{{NAMESPACE}}}{tag}" for tag in ("encoding", *where.split("/"))))
-        if node is None or not (node.text or "").strip().isdigit():
-            raise DataError(f"{path}: ismrmrd_header has no number at encoding/{where}")
-        return int(str(node.text))
-
-    rows, columns = number("encodedSpace/matrixSize/x"), number("encodedSpace/matrixSize/y")
-    recon = number("reconSpace/matrixSize/x"), number("reconSpace/matrixSize/y")
-    if (rows, columns) != shape[2:]:
-        raise DataError(
-            f"{path}: the header says {rows} x {columns} k-space, the file holds {shape[2]} x {shape[3]}; "
-            "one of them is wrong"
-        )
-    if recon[0] > rows or 0 in recon:
-        raise DataError(
-            f"{path}: the header asks for an image of {recon[0]} x {recon[1]} from {rows} x {columns} k-space"
-        )
-    limits = "encodingLimits/kspace_encoding_step_1"
-    left = columns // 2 - number(f"{limits}/center")
-    right = left + number(f"{limits}/maximum") + 1
-    if not 0 <= left < right <= columns:
-        raise DataError(f"{path}: the header says that columns {left} to {right} of {columns} were acquired")
-    return _Encoding((recon[0], min(recon[1], columns)), (left, right))
+    about = header.encode((kspace.shape[-2], kspace.shape[-1]), recon, padding or (0, kspace.shape[-1]))
+    write_whole(path, hdf5.encode(datasets, attrs, about))
 
 
 def _read_mask(file: h5py.File, shape: tuple[int, int, int, int], path: Path) -> Tensor | None:

@@ -20,7 +20,8 @@ def title(what: str, results: Sequence[Result]) -> str:
     data = first.benchmark
     volumes = count(len(first.volumes), f"{data.split} volume")
     return (
-        f"{what}: benchmark {data.name} (fingerprint {data.fingerprint}), k-space of {data.shape[0]} × {data.shape[1]}, "
+        f"{what}: benchmark {data.name} (fingerprint {data.fingerprint}), "
+        f"k-space of {data.shape[0]} × {data.shape[1]}, "
         f"{volumes} ({count(data.slices, 'slice')}), {first.mask} masks."
     )
 

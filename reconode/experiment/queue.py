@@ -146,7 +146,8 @@ def state(plan: Plan, job: Job) -> str:
     if plan.result(job).exists():
         return "done"
     log = plan.folder(job) / LOG
-    steps = sum('"relative"' in line for line in log.read_text().splitlines()) if log.exists() else 0
+    lines = log.read_text().splitlines() if log.exists() else []
+    steps = max((json.loads(line)["step"] for line in lines if line.endswith("}")), default=0)
     return f"{steps} of {plan.with_rate(job, 0.0).steps} steps" if steps else "not begun"
 
 

@@ -97,12 +97,13 @@ def training(plan: Plan, job: Job, failed: str | None) -> Training:
     validated = [line for line in log if "psnr" in line]
     best = max(validated, key=lambda line: line["psnr"])
     width = max(1, len(steps) // 60)
+    done = steps[-1]["step"]
     bins = [steps[i : i + width] for i in range(0, len(steps), width)]
     told = {key: value for key, value in asdict(settings).items() if key not in ("keep", "workers", "data")}
     return Training(
         settings=told,
-        steps=len(steps),
-        examples=len(steps) * settings.batch_size * (settings.rows or height) // height,
+        steps=done,
+        examples=done * settings.batch_size * (settings.rows or height) // height,
         examples_unit="slices" if settings.rows is None else f"slices' worth, in slabs of {settings.rows} rows",
         seconds=log[-1]["seconds"],
         finished=failed is None,

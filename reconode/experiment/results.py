@@ -44,8 +44,6 @@ from reconode.experiment.schema import (
 )
 from reconode.storage.whole import write_whole
 
-H = TypeVar("H", bound="Head")
-
 SCHEMA = 1
 """The number of the schema that this version writes and reads."""
 
@@ -58,8 +56,8 @@ GROUPS = ("real", "noise", "phase", "anatomy", "mask", "acceleration", "resoluti
 TRANSFER = "transfer"
 """The folder of a benchmark's transfer results."""
 
+H = TypeVar("H", bound="Head")
 PathLike = str | os.PathLike[str]
-
 Points = tuple[tuple[float, ...], ...]
 Fingerprint = Annotated[str, Kind("16 hexadecimal digits", matches("[0-9a-f]{16}"))]
 Variant = Annotated[str, Kind("'' or a name of letters, digits, '.', '+' and '-'", matches(r"[A-Za-z0-9.+-]*"))]
@@ -282,9 +280,9 @@ class Transfer(Head):
         Raises:
             Wrong: for the first that contradicts another.
         """
-        check_unlike([trial.test for trial in self.tests], "tests")
-        for number, trial in enumerate(self.tests):
-            check_unlike([volume.name for volume in trial.volumes], f"tests[{number}].volumes")
+        check_unlike([t.test for t in self.tests], "tests")
+        for number, t in enumerate(self.tests):
+            check_unlike([volume.name for volume in t.volumes], f"tests[{number}].volumes")
 
 
 def file_name(model: str, acceleration: float, seed: int, variant: str = "") -> str:

@@ -97,10 +97,11 @@ class ChapterPlan(MarkdownDirective):
         """A numbered list and how much of it is there."""
         written = {c.number: c for c in chapters()}
         lines = []
-        for n, (title, promise) in enumerate(PROMISES.items(), start=1):
-            there = n in written
+        for n in range(1, max(len(PLAN), *written) + 1):
+            there, title = n in written, PLAN[n - 1] if n <= len(PLAN) else written[n].title
             name = f"[{title}](/{written[n].docname}.ipynb)" if there else title
-            lines.append(f"{n}. {name}: {promise}." + ("" if there else " *Coming.*"))
+            promise = f": {PROMISES[title]}." if title in PROMISES else ""
+            lines.append(f"{n}. {name}{promise}" + ("" if there else " *Coming.*"))
         count = f"{len(PLAN)} chapters, of which {len(written)} can be read today." if len(written) < len(PLAN) else ""
         return "\n\n".join(filter(None, [count, "\n".join(lines)]))
 
