@@ -62,7 +62,14 @@ def example_stage_contributions() -> widgets.Widget:
     return widgets.stage_contributions(*example_stages(), title="an example")
 
 
+def example_rings() -> widgets.Widget:
+    states, _, mask = example_states()
+    truth, fixed, learned = (states[n][0] for n in (5, 2, 3))
+    return widgets.rings(truth, fixed, learned, mask, names=("one", "another"))
+
+
 MAKE = {
+    "rings": example_rings,
     "sampling": widgets.sampling,
     "flow_plane": widgets.flow_plane,
     "optimizer_race": widgets.optimizer_race,

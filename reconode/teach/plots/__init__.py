@@ -13,13 +13,16 @@ from reconode.teach.plots.gradients import (
     spread,
     ways_back,
 )
+from reconode.teach.plots.learned import added, by_frequency, learned_step
 from reconode.teach.plots.stages import attention, contributions, deviations, differences, four_stages
 from reconode.teach.plots.training import accountings, contrast, falling, signed, validations
 
 __all__ = [
     "accountings",
+    "added",
     "attention",
     "axes",
+    "by_frequency",
     "contrast",
     "contributions",
     "curves",
@@ -30,6 +33,7 @@ __all__ = [
     "front",
     "gradient_errors",
     "growth",
+    "learned_step",
     "order",
     "pairs",
     "plane",

@@ -7,6 +7,7 @@ GitHub and on paper a picture stands in. Their scripts are plain JavaScript modu
 
 from reconode.teach.widgets.flow_plane import flow_plane
 from reconode.teach.widgets.optimizer_race import optimizer_race
+from reconode.teach.widgets.rings import rings
 from reconode.teach.widgets.sampling import sampling
 from reconode.teach.widgets.solver_race import solver_race
 from reconode.teach.widgets.stage_contributions import stage_contributions
@@ -18,6 +19,7 @@ __all__ = [
     "Widget",
     "flow_plane",
     "optimizer_race",
+    "rings",
     "sampling",
     "solver_race",
     "stage_contributions",
