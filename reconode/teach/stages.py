@@ -55,5 +55,6 @@ def learned(model: LearnedSolver, y: Tensor, E: MRIOperator) -> Iterator[Taken]:
         weights = model.combine.weights(slopes)  # type: ignore[operator]
         stages = [to_complex(F) for F in slopes]
         parts = [weights[:, i] * F for i, F in enumerate(stages)]
-        yield Taken(x, *([u - E.normal(u) for u in us] for us in (stages, parts)), weights)
+        free, added = ([u - E.normal(u) for u in images] for images in (stages, parts))
+        yield Taken(x, free, added, weights)
         x = E.enforce(x + torch.stack(parts).sum(0), y)

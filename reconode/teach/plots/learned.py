@@ -28,7 +28,7 @@ def learned_step() -> Figure:
         ("$x_n$", "$x_n$"),
         ("$F_1 = h f(t, x)$", "$F_1 = G_1(x, t)$\nfive layers, dilation 2"),
         ("$F_2 = h f(t + h, x + F_1)$", "$F_2 = G_2(x, F_1, t)$\nfive layers, dilation 1"),
-        ("$\\frac{1}{2} F_1 + \\frac{1}{2} F_2$", "$w_1 F_1 + w_2 F_2$\nweights: attention"),
+        ("$\\frac{1}{2} F_1 + \\frac{1}{2} F_2$", "$a_1 F_1 + a_2 F_2$\nweights: attention"),
         ("add to $x$", "add to $x$, then DC with $y$"),
         ("$x_{n+1}$", "$x_{n+1}$"),
     )
@@ -53,7 +53,6 @@ def learned_step() -> Figure:
 
 
 def _block(ax: Axes, x: float, y: float, text: str, color: str | None) -> None:
-    box: dict[str, Any] | None = None
     if color:
         from matplotlib.patches import FancyBboxPatch
 
@@ -62,7 +61,7 @@ def _block(ax: Axes, x: float, y: float, text: str, color: str | None) -> None:
                 (x - 0.38, y - 0.04), 0.76, 0.08, boxstyle="round,pad=0.01", facecolor="white", edgecolor=color, lw=1.8
             )
         )
-    ax.text(x, y, text, ha="center", va="center", fontsize=SMALL if color else TEXT, color=INK, bbox=box)
+    ax.text(x, y, text, ha="center", va="center", fontsize=SMALL if color else TEXT, color=INK)
 
 
 def _arrow(ax: Axes, start: tuple[float, float], end: tuple[float, float]) -> None:
@@ -87,7 +86,7 @@ def added(images: Mapping[str, Tensor], notes: Sequence[str] = (), *, window: fl
         ax.imshow(image.numpy(), cmap=SIGNED, vmin=-top, vmax=top, interpolation="nearest")
         ax.set_title(title, fontsize=TEXT)
         if number < len(notes):
-            place = {"ha": "center", "va": "top", "fontsize": SMALL}
+            place: dict[str, Any] = {"ha": "center", "va": "top", "fontsize": SMALL}
             ax.text(0.5, -0.02, notes[number], transform=ax.transAxes, **place)
     return figure
 
