@@ -23,7 +23,6 @@ from reconode import masks
 from reconode.data.fastmri import FileInfo, Volume, inspect, volumes
 from reconode.errors import DataError, UsageError
 from reconode.physics import MRIOperator, center_crop
-from reconode.physics import max_zero_filled as max_zero_filled
 
 Key = int | tuple[int, int]
 """A slice's number, or (number, draw): the same slice under another mask, a new draw each epoch."""
