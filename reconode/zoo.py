@@ -291,8 +291,8 @@ MODELS: dict[str, Entry] = {
 ACCELERATIONS = (4, 8)
 """What the weights that come with the library were trained for."""
 
-VARIANTS = ("", "long")
-"""Of the trainings whose weights come with the library: the table's own, and longer ones."""
+VARIANTS = ("", "long", "fine")
+"""Of the trainings whose weights come with the library: the table's own, longer ones, and these fine-tuned at 8x."""
 
 
 def find(name: str) -> Entry:

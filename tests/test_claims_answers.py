@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from claims import ROOT, SMALL, TIE, compare, gap, noise_floor, row, said, seeds, tie
+from claims import ROOT, SMALL, TIE, compare, everything, gap, noise_floor, row, said, seeds, tie
 
 from reconode import zoo
 from reconode.experiment import results, rows
@@ -123,6 +123,25 @@ def test_the_search_ended_at_its_edge():
     found = json.loads((SMALL / "learning_rates.json").read_text())["validation_psnr"]
     best = [max(scores, key=lambda rate: scores[rate] or 0) for scores in found.values()]
     assert best.count("0.008") > len(best) / 2 and max(map(float, best)) == 8e-3
+
+
+def test_at_8x_fine_tuned():
+    said(ANSWERS, "on the mean each is above total variation and the wavelet")
+    said(ANSWERS, "ahead of the wavelet by no more than the floor or a little over it, and tie with each other")
+    said(ANSWERS, "tie with each other too, and lead all of these by far more")
+    said(ANSWERS, "fine-tuned from the long 4× weights, they are above")
+    tuned = [run for run in everything() if run.variant == "fine"]
+    assert {run.acceleration for run in tuned} == {8} and len(tuned) >= 8
+    assert {(run.training.steps, run.training.settings["learning_rate"]) for run in tuned} == {(600, 4e-3)}
+    assert all(str(run.training.settings["init"]).endswith("_long") for run in tuned)
+    ahead = {run.row_name: gap(run.row_name, "wavelet", acceleration=8) for run in tuned if run.seed == 0}
+    assert min(ahead.values()) > 0
+    assert min(gap(name, "tv", acceleration=8) for name in ahead) > 0
+    many = [ahead.pop("lt-euler-26_fine"), ahead.pop("pc-flow_fine")]
+    assert max(ahead.values()) < TIE + 0.15
+    assert max(ahead.values()) - min(ahead.values()) < TIE
+    assert abs(many[0] - many[1]) < TIE
+    assert min(many) - max(ahead.values()) > 2 * TIE
 
 
 def test_the_discrete_adjoint_is_backpropagation():

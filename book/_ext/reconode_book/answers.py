@@ -69,6 +69,14 @@ def classical(it: Answers, acceleration: float = 4) -> str:
     return it.versus([(name, "wavelet") for name in names], "Against the wavelet", acceleration)
 
 
+def fine(it: Answers) -> str:
+    """What was fine-tuned at 8x against the wavelet, and the pairs that tell the order."""
+    names = ["d5c5", "ft-euler", "lt-euler", "ft-rk2", "lt-rk2", "lt-rk4", "lt-euler-26", "pc-flow"]
+    pairs = [*FLOOR, ("lt-rk4", "d5c5"), ("lt-euler-26", "lt-rk4"), ("pc-flow", "lt-euler-26")]
+    tuned = [(f"{a}_fine", f"{b}_fine") for a, b in pairs]
+    return it.versus([*((f"{name}_fine", "wavelet") for name in names), *tuned], "Fine-tuned, seed 0", 8)
+
+
 def gradients(it: Answers) -> str:
     """Gradient errors of the continuous adjoint on the trained FT-Euler."""
     measured = it.other("gradients")
@@ -240,6 +248,7 @@ EVIDENCE: dict[str, Callable[[Answers], str]] = {
     ),
     "classical": classical,
     "classical-8x": lambda it: classical(it, 8),
+    "fine-8x": fine,
     "gradients": gradients,
     "adjoint": adjoint,
     "rates": rates,

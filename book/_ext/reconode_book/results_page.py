@@ -15,8 +15,8 @@ from reconode_book.markdown import MarkdownDirective, table
 
 RESULTS = ROOT / "results"
 NOT_RUN = "not run"
-LONG = "long"
-"""The variant of trainings that saw more than the table's examples."""
+LONG, FINE = "long", "fine"
+"""The variants of trainings that saw more than the table's examples, and that went on from these at 8x."""
 
 BENCHMARKS = {
     "small": "**small**: simulated knees of 96 × 112, for training on a CPU",
@@ -63,8 +63,9 @@ def benchmark(folder: Path) -> str:
     runs, moved = results.read_all(folder), results.read_all_transfer(folder)
     speeds = sorted({r.acceleration for r in runs})
     parts = [f"## Benchmark {folder.name}", tables.table1(runs, folder.name, speeds).markdown()]
-    longer = sorted({r.acceleration for r in runs if r.variant == LONG})
-    parts += [tables.table1(runs, folder.name, longer, LONG).markdown()] if longer else []
+    for variant in (LONG, FINE):
+        there = sorted({r.acceleration for r in runs if r.variant == variant})
+        parts += [tables.table1(runs, folder.name, there, variant).markdown()] if there else []
     for a in speeds:
         parts += _figure(
             f"{folder.name}-parameters-{a:g}x",
