@@ -97,7 +97,7 @@ def test_seeds_of_the_table():
 
 
 def test_ties_at_three_times_the_length():
-    said("LT-RK2 is ahead of FT-RK2, of LT-Euler and of D5C5 by about 0.1 to 0.2 dB")
+    said("LT-RK2 is ahead of FT-RK2, of LT-Euler and of D5C5 by one or two tenths of a decibel")
     said("at 6,000 steps fixed, learned and D5C5 are tied")
     for other in ("ft-rk2", "lt-euler", "d5c5"):
         assert 0.05 < gap("lt-rk2_long", f"{other}_long") < 0.25 <= TIE

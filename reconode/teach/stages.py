@@ -16,11 +16,9 @@ from reconode.physics import MRIOperator
 class Taken(NamedTuple):
     """One step, complex images ``(batch, rows, columns)``.
 
-    Attributes:
-        x: where it starts.
-        stages: F₁ … F_s, without what data consistency takes away.
-        parts: the same, each with its weight: what the step adds.
-        weights: of the stages at each pixel, ``(batch, s, rows, columns)``.
+    ``x`` is where it starts. ``stages`` are F₁ … F_s without what data consistency takes away; ``parts`` the same, each
+    with its weight: what the step adds. ``weights`` are those of the stages at each pixel,
+    ``(batch, s, rows, columns)``.
     """
 
     x: Tensor
