@@ -109,6 +109,13 @@ def test_displays_are_narrow(notebook: Any) -> None:
     assert not [(n, line) for n, line in lines if len(line) > WIDEST_DISPLAY]
 
 
+@pytest.mark.parametrize("notebook", every_notebook())
+def test_numbered_displays_are_one_line(notebook: Any) -> None:
+    """The page wraps a display of several lines in one more environment, in which a tag is an error."""
+    displays = [(n, d) for n, cell in cells(notebook, "markdown") for d in DISPLAY.findall(cell.source)]
+    assert not [(n, d) for n, d in displays if r"\tag" in d and r"\\" in d]
+
+
 def as_set(tex: str) -> str:
     """Roughly what a displayed line shows: of a fraction its longer part, a symbol for a command, no spaces."""
     tex = FRACTION.sub(lambda match: max(match[1], match[2], key=len), tex)
