@@ -49,9 +49,11 @@ class Solution(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx: Any, back: Callable[[Tensor], Tensor], d: Tensor, remainder: Tensor) -> Tensor:
+        """The solution, as it is; `back` solves for a gradient, and `remainder` is b − A d with its graph."""
         ctx.back = back
         return d.clone()
 
     @staticmethod
     def backward(ctx: Any, *upstream: Tensor) -> tuple[Any, ...]:
+        """A gradient for the remainder."""
         return None, None, ctx.back(upstream[0])

@@ -306,7 +306,7 @@ def parse(content: Any, path: PathLike = "the result") -> Result | Transfer:
         if content.get("schema") is True or content.get("schema") != SCHEMA:
             came = short(content["schema"]) if "schema" in content else "nothing"
             raise Wrong("schema", f"{SCHEMA}, the number that this version of reconode reads", came)
-        result = build(Transfer, content) if "tests" in content else build(Result, content)
+        result: Result | Transfer = build(Transfer if "tests" in content else Result, content)
         check_finite(content)
         result.agree()
     except Wrong as wrong:

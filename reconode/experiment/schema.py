@@ -13,9 +13,7 @@ from dataclasses import MISSING, dataclass, fields, is_dataclass
 from datetime import datetime
 from functools import cache
 from types import NoneType
-from typing import Annotated, Any, TypeVar, get_args, get_origin, get_type_hints
-
-T = TypeVar("T")
+from typing import Annotated, Any, get_args, get_origin, get_type_hints
 
 
 @dataclass(frozen=True)
@@ -41,7 +39,7 @@ class Wrong(Exception):  # noqa: N818, it becomes a DataError where the file's n
         self.key, self.expected, self.came = key, expected, came
 
 
-def build(cls: Callable[..., T], content: Any, prefix: str = "") -> T:
+def build(cls: Callable[..., Any], content: Any, prefix: str = "") -> Any:
     """The dataclass that an object of JSON is; keys that it does not name are left alone.
 
     Raises:
