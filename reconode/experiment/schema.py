@@ -13,22 +13,24 @@ from dataclasses import MISSING, dataclass, fields, is_dataclass
 from datetime import datetime
 from functools import cache
 from types import NoneType
-from typing import Annotated, Any, get_args, get_origin, get_type_hints
+from typing import Annotated, Any, NamedTuple, get_args, get_origin, get_type_hints
 
 
-@dataclass(frozen=True)
-class Kind:
+class Kind(NamedTuple):
     """What a key's value must be, beside its type: in words, and as a test."""
 
     words: str
     fits: Callable[[Any], bool]
+
+    def __repr__(self) -> str:  # what the reference prints
+        return repr(self.words)
 
 
 @dataclass(frozen=True)
 class Least:
     """So many entries a list of objects must have."""
 
-    count: int
+    entries: int
 
 
 class Wrong(Exception):  # noqa: N818, it becomes a DataError where the file's name is known
@@ -121,7 +123,7 @@ def _parts(hint: Any) -> tuple[Any, Any, int]:
         return None, None, 0
     inner, *extras = get_args(hint) if get_origin(hint) is Annotated else (hint,)
     kind = next((extra for extra in extras if isinstance(extra, Kind)), None)
-    return inner, kind, next((extra.count for extra in extras if isinstance(extra, Least)), 0)
+    return inner, kind, next((extra.entries for extra in extras if isinstance(extra, Least)), 0)
 
 
 def _other(hint: Any) -> Any:
