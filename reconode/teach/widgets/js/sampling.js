@@ -60,7 +60,7 @@ async function build({ root, onTheme }, data) {
     lines: "columns measured",
     acceleration: "acceleration",
     psnr: "PSNR",
-    ghost: "strongest ghost",
+    ghost: "brightest beside it",
   });
   const message = make("p", { class: "message" });
   const brush = columnBrush({
@@ -93,7 +93,7 @@ async function build({ root, onTheme }, data) {
       magma,
     );
     point = pointSpread();
-    const ghost = strongestGhost();
+    const ghost = brightestBeside();
     image.note.textContent = lines ? `${fixed(score, 2)} dB` : "nothing measured";
     numbers.set("lines", lines, `${lines} of ${columns}`);
     numbers.set("acceleration", columns / lines, lines ? `${fixed(columns / lines, 2)} ×` : "none");
@@ -114,8 +114,11 @@ async function build({ root, onTheme }, data) {
     return re.map((v, i) => Math.hypot(v, im[i]) / left);
   }
 
-  /** The largest value outside the pixel's own peak, which ends where the brightness stops falling. */
-  function strongestGhost() {
+  /**
+   * The largest value outside the pixel's own peak, which ends where the brightness stops falling: a ghost, or a side
+   * lobe of the peak, which a narrow centre has too.
+   */
+  function brightestBeside() {
     const middle = columns >> 1;
     let end = 1;
     while (end < middle && point[middle + end] < point[middle + end - 1]) end++;

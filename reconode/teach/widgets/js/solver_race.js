@@ -78,6 +78,7 @@ function build({ root, onTheme }, data) {
 
   /** @type {{paths: Pair[][], exact: (t: number) => Pair, curve: Pair[]}} */
   let race;
+  let left = false; // whether a path leaves the picture
 
   /** @returns {{f: Flow, x0: Pair, exact: (t: number) => Pair}} */
   function setting() {
@@ -118,13 +119,22 @@ function build({ root, onTheme }, data) {
     race = { paths, exact, curve };
     const overTime = now.problem === "dahlquist";
     const shown = overTime ? curve.map(([x], i) => [i / CURVE, x]) : curve;
-    const range = (/** @type {0 | 1} */ axis) => {
+    // Room for paths that stray, up to three times the curve's own size; what strays farther is cut.
+    const range = (/** @type {0 | 1} */ axis, /** @type {0 | 1} */ of = axis) => {
       const values = shown.map((point) => point[axis]);
+      const strayed = paths.flat().map((point) => point[of]);
       const [low, high] = [Math.min(...values), Math.max(...values)];
-      const room = 0.4 * (high - low);
-      return /** @type {Pair} */ ([low - room, high + room]);
+      const size = high - low;
+      const beyond = (/** @type {number} */ far) => Math.min(Math.max(0.4 * size, far + 0.1 * size), size);
+      return /** @type {Pair} */ ([
+        low - beyond(low - Math.min(...strayed)),
+        high + beyond(Math.max(...strayed) - high),
+      ]);
     };
-    picture.setRange(overTime ? [0, 1.02] : range(0), overTime ? [-0.7, 1.15] : range(1));
+    const [across, up] = [overTime ? /** @type {Pair} */ ([0, 1.02]) : range(0), overTime ? range(1, 0) : range(1)];
+    picture.setRange(across, up);
+    const outside = (/** @type {number} */ v, /** @type {Pair} */ [low, high]) => v < low || v > high;
+    left = paths.some((path) => path.some((p) => (overTime ? outside(p[0], up) : outside(p[0], across) || outside(p[1], up))));
     picture.setLabels(
       overTime ? "t" : now.problem === "spiral" ? "real part" : "angle q",
       overTime ? "x" : now.problem === "spiral" ? "imaginary part" : "speed p",
@@ -159,7 +169,8 @@ function build({ root, onTheme }, data) {
     });
     const winner = data.runners[found.indexOf(best)].name;
     message.textContent = over
-      ? `All are at t = 1 after ${now.evaluations} evaluations of f. ${winner} is closest.`
+      ? `All are at t = 1 after ${now.evaluations} evaluations of f. ${winner} is closest.` +
+        (left ? " Paths leave the picture: the last column says how far away they end." : "")
       : `${now.spent} of ${now.evaluations} evaluations of f spent.`;
     picture.redraw();
     live.say(
