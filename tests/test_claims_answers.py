@@ -75,6 +75,9 @@ def test_lt_euler_is_within_the_floor_after_the_long_trainings():
     assert all(tie(f"{name}_long", "lt-euler_long") for name in ("lt-rk4", "lt-rk2", "d5c5"))
     said(ANSWERS, "nothing is larger than a quarter of a decibel")
     assert tie("ft-rk2_long", "ft-euler_long")
+    said(ANSWERS, "FT-RK4 is the exception: ahead of FT-Euler and of LT-RK4 by more than the floor")
+    assert gap("ft-rk4_long", "ft-euler_long") > TIE and gap("ft-rk4_long", "lt-rk4_long") > TIE
+    assert row("ft-rk4").first.parameters == row("ft-euler").first.parameters
 
 
 def test_fixed_and_learned_at_the_tables_length():

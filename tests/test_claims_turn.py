@@ -22,6 +22,7 @@ TURNS = [
     (partial(answers.test_the_headline_rows_are_ties, "lt-rk4", "d5c5"), "lt-rk4_4x_seed*", +1),
     (partial(answers.test_the_headline_rows_are_ties, "lt-rk2", "d5c5"), "d5c5_4x_seed0_long", +1),
     (answers.test_lt_euler_is_within_the_floor_after_the_long_trainings, "lt-euler_4x_seed0_long", -1),
+    (answers.test_lt_euler_is_within_the_floor_after_the_long_trainings, "ft-rk4_4x_seed0_long", -0.4),
     (answers.test_fixed_and_learned_at_the_tables_length, "lt-rk2_4x_seed0", -1),
     (answers.test_small_models_gained_most, "d5c5_4x_seed0_long", +1),
     (answers.test_beside_the_methods_without_training, "ft-euler_4x_seed0", +1),

@@ -56,6 +56,8 @@ def order_long(it: Answers) -> str:
         ("lt-rk4", "lt-euler"),
         ("d5c5", "lt-euler"),
         ("ft-rk2", "ft-euler"),
+        ("ft-rk4", "ft-euler"),
+        ("ft-rk4", "lt-rk4"),
     ]
     more = [("lt-euler-26", "lt-rk4"), ("pc-flow", "lt-rk4"), ("pc-flow", "lt-euler-26")]
     return it.versus(long([*pairs, *more]), "After the longer trainings, seed 0; the first line is the noise floor")
