@@ -73,7 +73,7 @@ def classical(it: Answers, acceleration: float = 4) -> str:
 
 def fine(it: Answers) -> str:
     """What was fine-tuned at 8x against the wavelet, and the pairs that tell the order."""
-    names = ["d5c5", "ft-euler", "lt-euler", "ft-rk2", "lt-rk2", "lt-rk4", "lt-euler-26", "pc-flow"]
+    names = ["d5c5", "ft-euler", "lt-euler", "ft-rk2", "ft-rk4", "lt-rk2", "lt-rk4", "lt-euler-26", "pc-flow"]
     pairs = [*FLOOR, ("lt-rk4", "d5c5"), ("lt-euler-26", "lt-rk4"), ("pc-flow", "lt-euler-26")]
     tuned = [(f"{a}_fine", f"{b}_fine") for a, b in pairs]
     return it.versus([*((f"{name}_fine", "wavelet") for name in names), *tuned], "Fine-tuned, seed 0", 8)
