@@ -220,7 +220,11 @@ MODELS: dict[str, Entry] = {
         look="#0097ee d",
     ),
     "fa-euler-continuous": Entry(
-        "FA-Euler, continuous", lambda: FixedSolver(EULER, gradient=ContinuousAdjoint()), "continuous adjoint", "FA"
+        "FA-Euler, continuous",
+        lambda: FixedSolver(EULER, gradient=ContinuousAdjoint()),
+        "continuous adjoint",
+        "FA",
+        look="#b56ffb o",
     ),
     "fa-rk2-continuous": Entry(
         "FA-RK2, continuous",
@@ -228,6 +232,7 @@ MODELS: dict[str, Entry] = {
         "continuous adjoint",
         "FA",
         searched_with="fa-euler-continuous",
+        look="#a15de6 s",
     ),
     "fa-rk4-continuous": Entry(
         "FA-RK4, continuous",
@@ -235,6 +240,7 @@ MODELS: dict[str, Entry] = {
         "continuous adjoint",
         "FA",
         searched_with="fa-euler-continuous",
+        look="#8d4ad2 ^",
     ),
     "fa-euler-anode": Entry(
         "FA-Euler, ANODE's defaults",

@@ -117,12 +117,10 @@ def training_bar(steps: int) -> Iterator[Callable[[int, dict[str, float]], None]
         task = bar.add_task("training", total=steps)
 
         def watch(step: int, values: dict[str, float]) -> None:
+            bar.update(task, completed=step)
             if "loss" in values:
-                loss = f"loss {values['loss']:.4f}, {values['relative']:.0%} of zero-filled's"
-                bar.update(task, completed=step, description=loss)
-            elif "psnr" not in values:
-                bar.update(task, completed=step)
-            else:
+                bar.update(task, description=f"loss {values['loss']:.4f}, {values['relative']:.0%} of zero-filled's")
+            if "psnr" in values:
                 notes.print(f"step {step}: validation PSNR {values['psnr']:.2f} dB, SSIM {values['ssim']:.4f}")
 
         yield watch

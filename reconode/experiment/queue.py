@@ -147,7 +147,7 @@ def state(plan: Plan, job: Job) -> str:
         return "done"
     log = plan.folder(job) / LOG
     lines = log.read_text().splitlines() if log.exists() else []
-    steps = max((json.loads(line)["step"] for line in lines if line.endswith("}")), default=0)
+    steps = next((json.loads(line)["step"] for line in reversed(lines) if line.endswith("}")), 0)
     return f"{steps} of {plan.with_rate(job, 0.0).steps} steps" if steps else "not begun"
 
 

@@ -45,7 +45,7 @@ def write_result(plan: Plan, job: Job, model: Model, trained: Training | None) -
     data = about.pop("benchmark")
     result = Result(
         **about,
-        benchmark=TestData(data.name, data.fingerprint, data.shape, "test", len(scored), slices),
+        benchmark=TestData(**vars(data), split="test", volumes=len(scored), slices=slices),
         training=trained,
         volumes=tuple(scored),
         seconds_per_slice=seconds,

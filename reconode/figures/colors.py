@@ -54,13 +54,9 @@ OTHER = Style("#6d6d6d", SPARSE, ".")
 
 
 def style(model: str) -> Style:
-    """A model's look, from its entry in the zoo; what the zoo does not know is grey.
-
-    One trained by the continuous adjoint looks as its row of the paper's table.
-    """
+    """A model's look, from its entry in the zoo; what the zoo does not know is grey."""
     entry = zoo.MODELS.get(model)
     if entry is None or not entry.look:
-        plain = model.removesuffix("-continuous")
-        return OTHER if plain == model else style(plain)
+        return OTHER
     color, marker = entry.look.split()
     return Style(color, LINES[entry.family], marker)

@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from reconode.teach.check.verdict import NotYet, check, function, number, returned, touched
+from reconode.teach.check.verdict import NotYet, check, function, number, returned, something, touched
 
 __all__ = ["ex6_1", "ex6_2", "ex6_3"]
 
@@ -88,11 +88,7 @@ def ex6_3(answer: Any) -> str:
     for step, steps, warmup in ((0, 100, 10), (4, 100, 10), (9, 100, 10), (10, 100, 10), (55, 100, 10), (99, 100, 0)):
         rising = step < warmup
         want = (step + 1) / warmup if rising else _cosine(step - warmup, steps - warmup)
-        result = factor(step, steps, warmup)
-        touched(result)
-        if result is None:
-            raise NotYet("your function returns nothing yet.")
-        got = number(result)
+        got = number(something(factor(step, steps, warmup)))
         if abs(got - want) < 1e-6:
             continue
         if rising and abs(got - step / warmup) < 1e-6:

@@ -21,6 +21,9 @@ WIDTH, ASPECT = 5.0, 0.72
 
 TEXT, SMALL = 11, 9
 
+SIGNED = "PuOr"
+"""Of signed maps: orange below zero, violet above, which the color-blind tell apart."""
+
 METHODS: dict[str, Style] = {
     "Euler": SOLVERS["euler"],
     "midpoint": SOLVERS["midpoint"],
@@ -68,6 +71,29 @@ def pairs(images: Mapping[str, Tensor], *, vmax: float | None = None, notes: Seq
         notes: a text for each panel.
     """
     return side_by_side(images, vmax=vmax, notes=notes, columns=2, size=TEXT)
+
+
+def signed_pairs(maps: Mapping[str, Tensor], tops: Sequence[float], cmap: str = SIGNED) -> tuple[Figure, list[Axes]]:
+    """Signed maps two abreast, white at zero; the figure and the maps' axes, in order.
+
+    Args:
+        maps: real ``(rows, columns)`` by title, all of one shape.
+        tops: for each map the absolute value that has the full color.
+        cmap: a diverging one.
+    """
+    rows, columns = next(iter(maps.values())).shape[-2:]
+    figure, grid = new_figure(-(-len(maps) // 2), 2, aspect=rows / columns)
+    used = [ax for row in grid for ax in row][: len(maps)]
+    for ax, top, (title, values) in zip(used, tops, maps.items(), strict=True):
+        ax.imshow(values.detach().numpy(), cmap=cmap, vmin=-top, vmax=top, interpolation="nearest")
+        ax.set_title(title, fontsize=TEXT)
+    return figure, used
+
+
+def arrow(ax: Axes, start: tuple[float, float], end: tuple[float, float], color: str = INK, width: float = 1.8) -> None:
+    """Of a block diagram."""
+    drawn: dict[str, Any] = {"arrowstyle": "-|>", "color": color, "linewidth": width, "shrinkA": 0, "shrinkB": 0}
+    ax.annotate("", end, start, arrowprops=drawn, zorder=2)
 
 
 def look(label: str, number: int = 0) -> Style:

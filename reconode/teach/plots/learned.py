@@ -11,14 +11,11 @@ from torch import Tensor
 
 from reconode.figures.colors import INK, style
 from reconode.figures.panels import new_figure
-from reconode.teach.plots.basics import SMALL, TEXT, axes
+from reconode.teach.plots.basics import SIGNED, SMALL, TEXT, arrow, axes, signed_pairs
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
-
-SIGNED = "PuOr_r"
-"""Diverging, safe for color-blind readers; white where nothing is added."""
 
 
 def learned_step() -> Figure:
@@ -41,14 +38,14 @@ def learned_step() -> Figure:
             framed = 0 < number < len(rows) - 1
             _block(ax, 0.56, height, row[side], style(model).color if framed else None)
         for above, below in pairwise(heights):
-            _arrow(ax, (0.56, above - 0.045), (0.56, below + 0.055))
+            arrow(ax, (0.56, above - 0.045), (0.56, below + 0.055), width=1)
         # x passes by on the left: to the second stage, and to the sum.
         ax.plot([0.47, 0.06, 0.06], [0.95, 0.95, heights[4]], color=INK, linewidth=1)
         for height in (heights[2], heights[4]):
-            _arrow(ax, (0.06, height), (0.155, height))
+            arrow(ax, (0.06, height), (0.155, height), width=1)
         # F1 passes by on the right, to the weighted sum.
         ax.plot([0.965, 0.99, 0.99], [heights[1], heights[1], heights[3]], color=INK, linewidth=1)
-        _arrow(ax, (0.99, heights[3]), (0.965, heights[3]))
+        arrow(ax, (0.99, heights[3]), (0.965, heights[3]), width=1)
     return figure
 
 
@@ -64,12 +61,6 @@ def _block(ax: Axes, x: float, y: float, text: str, color: str | None) -> None:
     ax.text(x, y, text, ha="center", va="center", fontsize=SMALL if color else TEXT, color=INK)
 
 
-def _arrow(ax: Axes, start: tuple[float, float], end: tuple[float, float]) -> None:
-    ax.annotate(
-        "", end, start, arrowprops={"arrowstyle": "-|>", "color": INK, "linewidth": 1, "shrinkA": 0, "shrinkB": 0}
-    )
-
-
 def added(images: Mapping[str, Tensor], notes: Sequence[str] = (), *, window: float | None = None) -> Figure:
     """Real images that are added to a picture, two abreast: orange brightens, violet darkens, one scale for all.
 
@@ -78,16 +69,11 @@ def added(images: Mapping[str, Tensor], notes: Sequence[str] = (), *, window: fl
         notes: a text for each panel.
         window: what the full color stands for; None is the largest 99.5 % quantile of any panel.
     """
-    first = next(iter(images.values()))
-    figure, grid = new_figure(-(-len(images) // 2), 2, aspect=first.shape[-2] / first.shape[-1])
     top = window or max(float(torch.quantile(image.abs().float(), 0.995)) for image in images.values())
-    for number, (title, image) in enumerate(images.items()):
-        ax = grid[number // 2][number % 2]
-        ax.imshow(image.numpy(), cmap=SIGNED, vmin=-top, vmax=top, interpolation="nearest")
-        ax.set_title(title, fontsize=TEXT)
-        if number < len(notes):
-            place: dict[str, Any] = {"ha": "center", "va": "top", "fontsize": SMALL}
-            ax.text(0.5, -0.02, notes[number], transform=ax.transAxes, **place)
+    figure, used = signed_pairs(images, [top] * len(images), f"{SIGNED}_r")
+    for ax, note in zip(used, notes, strict=False):
+        place: dict[str, Any] = {"ha": "center", "va": "top", "fontsize": SMALL}
+        ax.text(0.5, -0.02, note, transform=ax.transAxes, **place)
     return figure
 
 

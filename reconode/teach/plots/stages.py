@@ -12,7 +12,7 @@ from reconode.figures.colors import FAINT, INK, style
 from reconode.figures.panels import ERROR_MAP, new_figure, show
 from reconode.metrics import Interval
 from reconode.networks import falling_dilations
-from reconode.teach.plots.basics import SMALL, TEXT, axes
+from reconode.teach.plots.basics import SMALL, TEXT, arrow, axes, signed_pairs
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -50,13 +50,8 @@ def deviations(maps: Tensor, top: float) -> Figure:
         maps: ``(stages, rows, columns)``.
         top: deviation that has the full color.
     """
-    figure, grid = new_figure(-(-len(maps) // 2), 2, aspect=maps.shape[1] / maps.shape[2])
-    for i, weight in enumerate(maps):
-        ax = grid[i // 2][i % 2]
-        mean, spread = float(weight.mean()), float(weight.std())
-        ax.imshow((weight - mean).numpy(), cmap="PuOr", vmin=-top, vmax=top, interpolation="nearest")
-        ax.set_title(f"$a_{i + 1}$: {mean:.3f}, spread {spread:.3f}", fontsize=TEXT)
-    return figure
+    titles = [f"$a_{i}$: {float(m.mean()):.3f}, spread {float(m.std()):.3f}" for i, m in enumerate(maps, 1)]
+    return signed_pairs({title: m - m.mean() for title, m in zip(titles, maps, strict=True)}, [top] * len(maps))[0]
 
 
 def four_stages(stages: int = 4) -> Figure:
@@ -69,25 +64,25 @@ def four_stages(stages: int = 4) -> Figure:
     ax.text(0.5, 1.15, "$x_n,\\ t_n$", fontsize=TEXT + 2, color=INK, ha="center")
     ax.plot([0.5, 0.5], [0.85, low], color=GREY, linewidth=2)
     ax.plot([6.6, 6.6], [0, low - 1.2], color=RED, linewidth=2)
-    _arrow(ax, (6.6, low - 1.0), (6.6, low - 1.5), RED)
+    arrow(ax, (6.6, low - 1.0), (6.6, low - 1.5), RED)
     for i, dilation in enumerate(falling_dilations(stages)):
         y = -2.3 * i
         _box(ax, (3.5, y), (3.6, 1.15), f"$G_{i + 1}$: five 3 × 3\ndilation {dilation}")
-        _arrow(ax, (0.5, y), (1.7, y), GREY)
+        arrow(ax, (0.5, y), (1.7, y), GREY)
         ax.plot([5.3, 6.6], [y, y], color=RED, linewidth=2)
         ax.text(6.0, y + 0.14, f"$F_{i + 1}$", fontsize=TEXT, color=RED, ha="center", va="bottom")
         if i:
-            _arrow(ax, (3.5, y + 2.3 - 0.58), (3.5, y + 0.58), RED)
+            arrow(ax, (3.5, y + 2.3 - 0.58), (3.5, y + 0.58), RED)
             ax.text(3.7, y + 1.15, f"$F_{i}$", fontsize=TEXT, color=RED, va="center")
         _taps(ax, (8.5, y), dilation)
     y = low - 2.1
     _box(ax, (5.6, y), (5.2, 1.2), "attention $G$:\n$a_1 F_1 + \\ldots$" + f"$ + a_{stages} F_{stages}$")
     y -= 1.95
-    _arrow(ax, (5.6, y + 1.95 - 0.6), (5.6, y + 0.5), RED)
+    arrow(ax, (5.6, y + 1.95 - 0.6), (5.6, y + 0.5), RED)
     _box(ax, (5.6, y), (5.2, 1.0), "add $x_n$, then DC with $y$")
     ax.plot([0.5, 0.5], [low, y], color=GREY, linewidth=2)
-    _arrow(ax, (0.5, y), (3.0, y), GREY)
-    _arrow(ax, (8.2, y), (9.0, y), INK)
+    arrow(ax, (0.5, y), (3.0, y), GREY)
+    arrow(ax, (8.2, y), (9.0, y), INK)
     ax.text(9.1, y, "$x_{n+1}$", fontsize=TEXT + 1, color=INK, va="center")
     return figure
 
@@ -100,12 +95,12 @@ def attention(stages: int = 4) -> Figure:
     places = [1.6 + 2.25 * i for i in range(stages)]
     for i, x in enumerate(places):
         _box(ax, (x, 0.5), (1.5, 0.9), f"$F_{i + 1}$", RED)
-        _arrow(ax, (x, 0.05), (x, -0.85), RED)
-        _arrow(ax, (x, -3.5), (x, -4.1), INK)
+        arrow(ax, (x, 0.05), (x, -0.85), RED)
+        arrow(ax, (x, -3.5), (x, -4.1), INK)
         _box(ax, (x, -4.55), (1.7, 0.85), f"$a_{i + 1} \\cdot F_{i + 1}$")
-        _arrow(ax, (x, -5.0), (5 + 0.45 * (x - 5), -5.85), INK)
+        arrow(ax, (x, -5.0), (5 + 0.45 * (x - 5), -5.85), INK)
     _box(ax, (5, -1.25), (8.9, 0.8), f"five 3 × 3, {2 * stages} channels in, {stages} maps out")
-    _arrow(ax, (5, -1.65), (5, -2.65), INK)
+    arrow(ax, (5, -1.65), (5, -2.65), INK)
     _box(ax, (5, -3.05), (8.9, 0.8), "softmax over the stages, at each pixel")
     _box(ax, (5, -6.3), (6.4, 0.85), "sum: the step's increment")
     return figure
@@ -146,11 +141,6 @@ def _box(ax: Axes, middle: tuple[float, float], size: tuple[float, float], text:
     look = {"boxstyle": "round,pad=0,rounding_size=0.15", "facecolor": "white", "edgecolor": color, "linewidth": 1.5}
     ax.add_patch(FancyBboxPatch((x - width / 2, y - height / 2), width, height, zorder=3, **look))  # type: ignore[arg-type]
     ax.text(x, y, text, fontsize=TEXT, color=INK, ha="center", va="center", zorder=4)
-
-
-def _arrow(ax: Axes, start: tuple[float, float], end: tuple[float, float], color: str) -> None:
-    look: dict[str, Any] = {"arrowstyle": "-|>", "color": color, "linewidth": 1.8, "shrinkA": 0, "shrinkB": 0}
-    ax.annotate("", end, start, arrowprops=look, zorder=2)
 
 
 def _taps(ax: Axes, middle: tuple[float, float], dilation: int, size: float = 2.0) -> None:

@@ -13,13 +13,10 @@ from reconode.experiment.rows import Row
 from reconode.figures.colors import FAINT, INK, style
 from reconode.figures.panels import new_figure
 from reconode.teach import evidence
-from reconode.teach.plots.basics import SMALL, TEXT, axes, curves
+from reconode.teach.plots.basics import SMALL, TEXT, axes, curves, signed_pairs
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
-
-SIGNED = "PuOr"
-"""White where nothing pulls, two hues that the color-blind tell apart."""
 
 
 def contrast(image: Tensor, width: int = 7) -> Tensor:
@@ -43,13 +40,8 @@ def signed(maps: Mapping[str, Tensor], quantile: float = 0.99) -> Figure:
         maps: real ``(rows, columns)`` by title.
         quantile: of a map's absolute values, where its color ends.
     """
-    first = next(iter(maps.values()))
-    figure, grid = new_figure(-(-len(maps) // 2), 2, aspect=first.shape[-2] / first.shape[-1])
-    for ax, (title, values) in zip((ax for row in grid for ax in row), maps.items(), strict=False):
-        top = float(torch.quantile(values.abs().float(), quantile))
-        ax.imshow(values.detach().numpy(), cmap=SIGNED, vmin=-top, vmax=top, interpolation="nearest")
-        ax.set_title(title, fontsize=TEXT)
-    return figure
+    tops = [float(torch.quantile(values.abs().float(), quantile)) for values in maps.values()]
+    return signed_pairs(maps, tops)[0]
 
 
 def accountings(panels: Mapping[str, Sequence[str]], price: Callable[[str], float], line: Row) -> Figure:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import torch
 from torch import Tensor
 from torch.nn.functional import avg_pool2d
@@ -12,9 +10,6 @@ from reconode.errors import DataError
 from reconode.teach.plots.stages import contributions as picture
 from reconode.teach.widgets.pack import pack_within
 from reconode.teach.widgets.widget import Widget
-
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
 
 LARGEST, STEPS, STAGES = 128, 12, 4
 SQUARE = 2
@@ -55,7 +50,7 @@ def stage_contributions(weights: Tensor, contributions: Tensor, image: Tensor, *
         title="What each stage brings" + (f": {title}" if title else ""),
         alt="In the first step, the weight of each stage at every pixel, and below it the size of what it brings.",
         payload=payload,
-        draw=lambda: _picture(weights[0], contributions[0]),
+        draw=lambda: picture(weights[0], contributions[0]),
     )
 
 
@@ -92,7 +87,3 @@ def _check(weights: Tensor, contributions: Tensor, image: Tensor) -> None:
         raise DataError("the stages' weights must lie between 0 and 1")
     if not float(image.max()) > 0:
         raise DataError("the image is zero everywhere: nothing can be a share of its maximum")
-
-
-def _picture(weights: Tensor, contributions: Tensor) -> Figure:
-    return picture(weights, contributions)

@@ -55,6 +55,20 @@ export function readouts(names) {
   };
 }
 
+/**
+ * What a plot's lines are.
+ * @param {string[][]} entries a color, a border style and a text for each
+ */
+export function legend(entries) {
+  const items = entries.map(([color, line, text]) => {
+    const swatch = make("i");
+    swatch.style.borderTopColor = color;
+    swatch.style.borderTopStyle = line;
+    return make("li", {}, swatch, text);
+  });
+  return make("ul", { class: "legend" }, ...items);
+}
+
 /** A place that screen readers read out when it changes, not more often than they can follow. */
 export function liveRegion() {
   const element = make("p", { class: "spoken", role: "status", "aria-live": "polite" });

@@ -1,7 +1,7 @@
 // @ts-check
 // Chapter 2: the gradient flow of J(a, b) = ½(a − y)² + λ ½(a − b)² and Euler's steps; the formulas are in flow_plane.py.
 import { button, slider } from "./controls.js";
-import { fixed, liveRegion, make, readouts, short } from "./dom.js";
+import { fixed, legend, liveRegion, make, readouts, short } from "./dom.js";
 import { mount } from "./mount.js";
 import { plot } from "./plot.js";
 import { draggable } from "./point.js";
@@ -218,21 +218,12 @@ function build({ root, onTheme }, data) {
     Object.assign(now, change);
     update();
   }
-  const legend = make(
-    "ul",
-    { class: "legend" },
-    ...[
-      ["var(--exact)", "solid", "the flow itself"],
-      [data.color, "solid", "Euler's steps"],
-      ["var(--blue)", "dotted", "agrees with the data: a = y"],
-      ["var(--muted)", "dashed", "what R wants: a = b"],
-    ].map(([color, line, text]) => {
-      const swatch = make("i");
-      swatch.style.borderTopColor = color;
-      swatch.style.borderTopStyle = line;
-      return make("li", {}, swatch, text);
-    }),
-  );
+  const key = legend([
+    ["var(--exact)", "solid", "the flow itself"],
+    [data.color, "solid", "Euler's steps"],
+    ["var(--blue)", "dotted", "agrees with the data: a = y"],
+    ["var(--muted)", "dashed", "what R wants: a = b"],
+  ]);
   const zero = button("Start at the zero-filled image", () => set({ start: [y, 0] }));
   const side = make(
     "div",
@@ -242,7 +233,7 @@ function build({ root, onTheme }, data) {
     pictures,
   );
   root.append(
-    make("div", { class: "panels two" }, make("div", {}, picture.element, legend), side),
+    make("div", { class: "panels two" }, make("div", {}, picture.element, key), side),
     message,
     numbers.element,
     make(

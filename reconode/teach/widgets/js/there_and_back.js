@@ -1,7 +1,7 @@
 // @ts-check
 // Chapter 5: a flow that is drawn to a circle, there and back; flow, loss and gradients are those of there_and_back.py.
 import { choice, slider } from "./controls.js";
-import { fixed, liveRegion, make, readouts, short } from "./dom.js";
+import { fixed, legend, liveRegion, make, readouts, short } from "./dom.js";
 import { mount } from "./mount.js";
 import { plot } from "./plot.js";
 import { draggable } from "./point.js";
@@ -322,24 +322,15 @@ function build({ root, onTheme }, data) {
     },
   });
   coupling.element.hidden = now.gradient !== "reversible";
-  const legend = make(
-    "ul",
-    { class: "legend" },
-    ...[
-      ["var(--exact)", "solid", "the flow itself"],
-      ["var(--blue)", "solid", "the solver's way there"],
-      ["var(--red)", "dashed", "its way back, and the gradient found there"],
-      ["var(--ink)", "solid", "the gradient of the solve"],
-    ].map(([color, line, text]) => {
-      const swatch = make("i");
-      swatch.style.borderTopColor = color;
-      swatch.style.borderTopStyle = line;
-      return make("li", {}, swatch, text);
-    }),
-  );
+  const key = legend([
+    ["var(--exact)", "solid", "the flow itself"],
+    ["var(--blue)", "solid", "the solver's way there"],
+    ["var(--red)", "dashed", "its way back, and the gradient found there"],
+    ["var(--ink)", "solid", "the gradient of the solve"],
+  ]);
   const side = make("div", { class: "side" }, method, gradient, rate.element, steps.element, coupling.element, message);
   root.append(
-    make("div", { class: "panels two" }, make("div", {}, picture.element, legend), side),
+    make("div", { class: "panels two" }, make("div", {}, picture.element, key), side),
     numbers.element,
     make(
       "p",
