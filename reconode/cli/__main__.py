@@ -14,6 +14,7 @@ from reconode._version import __version__
 from reconode.cli import volumes
 from reconode.cli.console import Commands, answer, make_table, print_json
 from reconode.cli.experiment import experiment
+from reconode.cli.info import info
 from reconode.cli.table import print_table
 from reconode.cli.train import JsonOption, train
 
@@ -35,7 +36,7 @@ def _root(version: Annotated[bool, typer.Option("--version", help="Print the ver
 
 
 app.command(epilog="Example:  reconode simulate knees/ --volumes 4 --slices 8")(volumes.simulate)
-app.command(epilog="Example:  reconode info knees/knee0000000.h5")(volumes.info)
+app.command(epilog="Example:  reconode info knees/knee0000000.h5")(info)
 app.command(epilog="Example:  reconode reconstruct knees/ out/ --model tv --acceleration 4")(volumes.reconstruct)
 app.command(epilog="Example:  reconode evaluate knees/ out/ --figure scores.png")(volumes.evaluate)
 app.command(epilog="Example:  reconode train lt-rk4 --acceleration 4 --data simulated --steps 50")(train)

@@ -1,4 +1,4 @@
-"""Commands on volumes: ``reconode simulate / info / reconstruct / evaluate``."""
+"""Commands on volumes: ``reconode simulate / reconstruct / evaluate``; ``info`` is :mod:`reconode.cli.info`."""
 
 from __future__ import annotations
 
@@ -103,62 +103,6 @@ def simulate(
         was = f", {kept} of them there already" if kept else ""
         count = f"{plural(len(batch.done), 'volume')} of {plural(slices, 'slice')}"
         answer.print(f"{count} in {plain(folder)}{was}")
-    batch.finish()
-
-
-def info(
-    paths: Annotated[list[Path], typer.Argument(help="Volumes, or folders of them.")],
-    check: Annotated[
-        bool, typer.Option("--check", help="Read all samples too, and look for damage, NaN and Inf.")
-    ] = False,
-    json_output: JsonOption = False,
-) -> None:
-    """Say what volumes hold, and whether anything is wrong with them."""
-    from reconode.data import fastmri
-
-    def work(path: Path) -> dict[str, Any]:
-        volume = fastmri.read(path) if check else None
-        about = volume.info if volume is not None else fastmri.inspect(path)
-        mask = about.mask if volume is None else volume.mask
-        return {
-            "file": str(path),
-            "slices": about.slices,
-            "coils": about.coils,
-            "kspace": list(about.shape[2:]),
-            "image": list(about.recon),
-            "acquisition": about.acquisition,
-            "acquired_columns": list(about.padding),
-            "target": about.target,
-            "sampled": None if mask is None else float(mask.float().mean()),
-            "checked": check,
-            "attributes": dict(about.attributes),
-        }
-
-    batch = run_batch("Reading", [volume for path in paths for volume in fastmri.volumes(path)], work)
-    if json_output:
-        print_json({"files": batch.done, "failed": batch.failed})
-    else:
-        table = make_table("file", "slices", "coils", "k-space", "image", "acquisition", "target", "sampled")
-        for e in batch.done:
-            sampled = "fully" if e["sampled"] is None else f"{e['sampled']:.1%}"
-            if e["target"] is None and e["sampled"] is None and not check:
-                sampled = "not stated"
-            size = [f"{e[key][0]} x {e[key][1]}" for key in ("kspace", "image")]
-            row = (
-                Path(e["file"]).name,
-                e["slices"],
-                e["coils"],
-                *size,
-                e["acquisition"],
-                e["target"] or "none",
-                sampled,
-            )
-            table.add_row(*(plain(cell) for cell in row))
-        if batch.done:
-            answer.print(table)
-        if len(batch.done) == 1:
-            for key, value in batch.done[0]["attributes"].items():
-                answer.print(f"  {plain(key)}: {plain(value)}")
     batch.finish()
 
 

@@ -16,7 +16,7 @@ from torch import Tensor
 from torch.utils.data import DataLoader
 
 from reconode import masks, phantoms
-from reconode.data import fastmri
+from reconode.data import census, fastmri
 from reconode.data.slices import Batch, Meta, ShapeBatches, SliceDataset, Undersample, collate
 from reconode.errors import DataError, UsageError
 from reconode.physics import MRIOperator, max_zero_filled
@@ -171,10 +171,9 @@ class Folder:
 
 def split(root: Path) -> tuple[list[Path], list[Path]]:
     """Training and validation files of a folder."""
-    folders = sorted(path for path in root.iterdir() if path.is_dir()) if root.is_dir() else []
-    train, val = ([f for f in folders if word in f.name.lower()] for word in ("train", "val"))
-    if train and val:
-        return fastmri.volumes(train[0]), fastmri.volumes(val[0])
+    folders = census.split_folders(root)
+    if {"train", "val"} <= folders.keys():
+        return fastmri.volumes(folders["train"]), fastmri.volumes(folders["val"])
     files = fastmri.volumes(root)
     if len(files) < 2:
         raise DataError(f"{root}: one volume cannot both train and validate; expected two or more")
