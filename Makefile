@@ -13,6 +13,11 @@ BOOK := _build/.built
 # One thread: torch's threads wait for one another when anything else runs, and take ten times as long.
 RUN := RECONODE_MODE=quick OMP_NUM_THREADS=1 PYTHONUNBUFFERED=1
 
+# Test processes, each with one thread; more than one core is a gain, not a need. Files stay whole: what a file's tests
+# share is made once.
+WORKERS ?= 2
+SPREAD := -n $(WORKERS) --dist
+
 # What the pages are made from.
 BOOK_SOURCES := _config.yml _toc.yml CHANGELOG.md $(shell find book notebooks reconode results -type f \
 	-not -path '*/__pycache__/*' -not -path '*/.*' -not -path 'results/bench/*' 2>/dev/null)
@@ -38,11 +43,13 @@ $(BOOK): $(INSTALLED) $(ASSETS) $(BOOK_SOURCES)
 	@touch $@
 
 test: $(INSTALLED) $(BOOK)  ## unit tests and docstring examples, then the notebooks' stored outputs, then the built pages
-	$(RUN) $(BIN)/python -m pytest tests reconode --doctest-modules --ignore-glob='tests/test_pages*.py'
+	$(RUN) $(BIN)/python -m pytest tests reconode --doctest-modules --ignore-glob='tests/test_pages*.py' \
+		$(SPREAD) loadfile
 	$(RUN) $(BIN)/python -m pytest --nbval notebooks --nbval-sanitize-with tests/nbval_sanitize.cfg \
-		--nbval-current-env --nbval-cell-timeout=120 -o timeout=300
+		--nbval-current-env --nbval-cell-timeout=120 -o timeout=300 $(SPREAD) loadfile
 	@$(BROWSER) || $(BIN)/playwright install chromium || echo "No Chromium: the tests that open the pages will skip."
-	$(RUN) RECONODE_SITE=_build/html $(BIN)/python -m pytest tests/test_pages.py tests/test_pages_browser.py
+	$(RUN) RECONODE_SITE=_build/html $(BIN)/python -m pytest tests/test_pages.py tests/test_pages_browser.py \
+		$(SPREAD) worksteal
 
 lint: $(INSTALLED)  ## ruff (lint, format; notebooks too), spelling, types
 	$(BIN)/python -m ruff check .
