@@ -22,6 +22,7 @@ from reconode_book import (  # noqa: E402
     paper_index,
     pictures,
     results_page,
+    sheets,
     weight,
 )
 
@@ -135,6 +136,26 @@ def test_mended_html() -> None:
     fold = '<a class="reference internal" href="a.html">The <b>library</b></a><details open><summary><i></i></summary>'
     assert '<summary aria-label="Pages under The library">' in mending.mend(fold)
     assert mending.mend("<p>nothing to mend</p>") == "<p>nothing to mend</p>"
+
+
+def test_charts_are_told_from_images(tmp_path: Path) -> None:
+    import numpy as np
+    from matplotlib import image
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(4, 3))
+    figure.add_subplot().plot([1, 3, 2])
+    figure.savefig(tmp_path / "chart.png")
+    image.imsave(tmp_path / "knee.png", np.random.default_rng(0).random((40, 40)), cmap="gray")
+    page = tmp_path / "page.html"
+    text = '<img alt="a" src="chart.png" /><img class="b" src="knee.png"><img class="on-paper" src="chart.png">'
+    marked = sheets.mark_charts(text + '<img src="https://elsewhere/x.png"><img src="lost.png">', page)
+    assert re.findall(r"<img[^>]*>", marked)[:3] == [
+        '<img class="chart" alt="a" src="chart.png" />',
+        '<img class="b" src="knee.png">',
+        '<img class="chart on-paper" src="chart.png">',
+    ]
+    assert len(re.findall('class="chart', marked)) == 2
 
 
 def test_the_sites_address_follows_from_the_repositorys() -> None:

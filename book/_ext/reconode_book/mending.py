@@ -10,7 +10,7 @@ from pathlib import Path
 from docutils import nodes
 from sphinx.application import Sphinx
 
-from reconode_book import weight
+from reconode_book import sheets, weight
 
 BADGE = "colab-badge.svg"
 Replacement = str | Callable[[re.Match[str]], str]
@@ -66,7 +66,7 @@ def mend_pages(app: Sphinx, exception: Exception | None) -> None:
     pages = {p: p.read_text(encoding="utf-8") for p in out.rglob("*.html") if "_static" not in p.parts}
     weight.write_sheet(out, list(pages.values()))
     for path, before in pages.items():
-        after = weight.lighten(mend(before))
+        after = sheets.mark_charts(weight.lighten(mend(before)), path)
         if after != before:
             path.write_text(after, encoding="utf-8")
 
