@@ -117,6 +117,8 @@ def read(path: str | Path) -> Reconstruction:
             )
         image = torch.from_numpy(np.asarray(data[()], dtype=np.float32))
         mask = np.asarray(hdf5.array(file, "mask", path)[()]) if "mask" in file else np.zeros(0)
+        if mask.dtype.kind not in "bfiu":
+            raise DataError(f"{path}: mask is {mask.dtype}; expected numbers, one a column")
         attributes = hdf5.plain_attributes(file, path)
     if not bool(torch.isfinite(image).all()):
         raise DataError(f"{path}: {IMAGE} has NaN or Inf")

@@ -6,6 +6,7 @@ The reader runs in a process of its own, so that a crash or a hang is seen as su
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import subprocess
@@ -115,6 +116,6 @@ def test_modules_beside_the_probe_do_not_replace_pythons(tmp_path, monkeypatch, 
     monkeypatch.delenv("PYTHONSAFEPATH", raising=False)
     child = probe._Child()
     try:
-        assert child.ask(make_volume(), True, 60) == "read\n"
+        assert json.loads(child.ask(make_volume(), True, 60)) == {"refused": "", "plain": True}
     finally:
         child.stop()

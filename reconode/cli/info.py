@@ -49,7 +49,7 @@ def _files(paths: list[Path], check: bool, json_output: bool) -> None:
     from reconode.data import fastmri
 
     def work(path: Path) -> dict[str, Any]:
-        volume = fastmri.read(path) if check else None
+        volume = fastmri.read(path, thorough=True) if check else None
         about = volume.info if volume is not None else fastmri.inspect(path)
         mask = about.mask if volume is None else volume.mask
         return {
@@ -98,7 +98,7 @@ def _download(root: Path, folders: dict[str, Path], check: bool, json_output: bo
     """The census of a download: a line for each split, a sentence for each problem; exit status 1 with any."""
     from reconode.data import census, fastmri
 
-    describe = (lambda path: fastmri.read(path).info) if check else fastmri.inspect
+    describe = (lambda path: fastmri.read(path, thorough=True).info) if check else fastmri.inspect
     with progress_bar("Reading", len(census.paths(folders))) as advance:
         taken = census.take(folders, describe=describe, seen=lambda path: advance(1))
     problems, patients = taken.problems(), taken.patients()

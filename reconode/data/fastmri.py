@@ -20,7 +20,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from reconode.data import header
+from reconode.data import header, verify
 from reconode.errors import DataError
 from reconode.physics import (
     HYBRID,
@@ -200,8 +200,12 @@ def inspect(path: str | Path) -> FileInfo:
         return describe(file, Path(path))
 
 
-def read(path: str | Path) -> Volume:
-    """Read and check a whole volume.
+def read(path: str | Path, thorough: bool = False) -> Volume:
+    """Read and check a whole volume: its samples are compared with one another by :mod:`reconode.data.verify`.
+
+    Args:
+        path: the file.
+        thorough: compare every pixel of the target with the k-space, not one row a slice.
 
     Raises:
         DataError: for whatever is wrong with the file, NaN and Inf in the samples included.
@@ -211,7 +215,10 @@ def read(path: str | Path) -> Volume:
         info = describe(file, path)
         kspace = torch.from_numpy(np.asarray(file["kspace"][()], dtype=np.complex64)).reshape(info.shape)
         target = None if info.target is None else _read_target(file, info)
-    _check_finite(kspace, path, "kspace")
+    for index, data in enumerate(kspace):
+        verify.check_slice(data, None if target is None else target[index], info, index, thorough)
+    if target is not None:
+        target = center_crop(target, *info.recon)
     mask = info.mask if info.mask is not None or target is not None else _sampled(kspace, info)
     return Volume(info, kspace, target, mask)
 
@@ -223,12 +230,12 @@ def read_target(path: str | Path) -> tuple[FileInfo, Tensor]:
         DataError: for whatever is wrong with the file, and for one without a target.
     """
     path = Path(path)
-    with hdf5.open_file(path) as file:
+    with hdf5.open_file(path, samples=True) as file:
         info = describe(file, path)
         if info.target is None:
             wanted = SINGLECOIL if info.coils == 1 else MULTICOIL
             raise DataError(f"{path}: no '{wanted}' in it, so there is nothing to score against (a test file?)")
-        return info, _read_target(file, info)
+        return info, center_crop(_read_target(file, info), *info.recon)
 
 
 def describe(file: h5py.File, path: Path) -> FileInfo:
@@ -250,6 +257,11 @@ def describe(file: h5py.File, path: Path) -> FileInfo:
     target = wanted if wanted in file else None
     if target is not None:
         recon = _target_size(file, target, shape, path)
+        if encoded is not None and encoded.recon != recon:
+            raise DataError(
+                f"{path}: the header asks for an image of {encoded.recon[0]} x {encoded.recon[1]}, {target} has "
+                f"{recon[0]} x {recon[1]}; one of them is wrong"
+            )
     else:
         recon = encoded.recon if encoded else (shape[2], shape[3])
     padding = encoded.padding if encoded else (0, shape[3])
@@ -356,15 +368,15 @@ def _target_size(file: h5py.File, key: str, shape: tuple[int, int, int, int], pa
 
 
 def _read_target(file: h5py.File, info: FileInfo) -> Tensor:
-    target = torch.from_numpy(np.asarray(file[info.target][()], dtype=np.float32))
-    _check_finite(target, info.path, str(info.target))
+    """All slices of the target as the file holds it; its stated maximum and norm are compared with it."""
+
+    def every(key: str) -> Tensor:
+        return torch.from_numpy(np.asarray(hdf5.array(file, key, info.path)[()], dtype=np.float32))
+
+    assert info.target is not None
+    target = every(info.target)
+    verify.check_finite(target, info.path, info.target)
     if float(target.max()) <= 0:
         raise DataError(f"{info.path}: {info.target} is zero everywhere; the file has no usable target")
-    return center_crop(target, *info.recon)
-
-
-def _check_finite(data: Tensor, path: Path, key: str) -> None:
-    bad = ~torch.isfinite(torch.view_as_real(data) if data.is_complex() else data)
-    if bool(bad.any()):
-        first = int(bad.flatten(1).any(1).nonzero()[0])
-        raise DataError(f"{path}: {key} has {int(bad.sum())} NaN or Inf values, the first in slice {first}")
+    verify.check_stated(target, info, lambda: every(MULTICOIL) if MULTICOIL in file else None)
+    return target

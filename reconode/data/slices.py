@@ -20,9 +20,11 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, Sampler
 
 from reconode import masks
+from reconode.data import verify
 from reconode.data.fastmri import FileInfo, Volume, inspect, volumes
 from reconode.errors import DataError, UsageError
 from reconode.physics import MRIOperator, center_crop
+from reconode.storage import hdf5
 
 Key = int | tuple[int, int]
 """A slice's number, or (number, draw): the same slice under another mask, a new draw each epoch."""
@@ -149,6 +151,8 @@ class SliceDataset(Dataset[Any]):
         self._keep_open = keep_open
         self._files: OrderedDict[Path, h5py.File] = OrderedDict()
         self._maxima: dict[Path, float] = {}
+        self._plain: dict[Path, bool] = {}
+        self._checked: set[tuple[Path, int]] = set()
         self._owner = os.getpid()
 
     def __len__(self) -> int:
@@ -166,16 +170,27 @@ class SliceDataset(Dataset[Any]):
         return (*info.shape[1:], *info.recon, info.target is None)
 
     def _read(self, info: FileInfo, index: int, draw: int) -> RawSlice:
-        try:
+        if self._owner != os.getpid():  # a forked worker must not share its parent's file handles
+            self._files, self._owner = OrderedDict(), os.getpid()
+        first = (info.path, index) not in self._checked
+        if first:
+            self._look(info.path, index)
+        with hdf5.errors_of(info.path):
             file = self._open(info.path)
             kspace = np.asarray(file["kspace"][index], dtype=np.complex64).reshape(info.shape[1:])
             target = None if info.target is None else np.asarray(file[info.target][index], dtype=np.float32)
             maximum = self._maximum(file, info)
-        except Exception as error:  # as in hdf5.open_file: HDF5 reports damage with almost any exception
-            raise DataError(
-                f"{info.path}: slice {index} cannot be read ({error}); copy or download the file again"
-            ) from error
+        if first:
+            verify.check_slice(kspace, target, info, index)
+            self._checked.add((info.path, index))
         return RawSlice(kspace, target, info, index, draw, maximum)
+
+    def _look(self, path: Path, index: int) -> None:
+        """What reading could do is tried elsewhere first: once a file, or once a slice where it is stored packed."""
+        if path not in self._plain:
+            self._plain[path] = hdf5.look(path)
+        if not self._plain[path]:
+            hdf5.look(path, index)
 
     def _maximum(self, file: h5py.File, info: FileInfo) -> float:
         if info.path not in self._maxima:
@@ -190,8 +205,6 @@ class SliceDataset(Dataset[Any]):
         return self._maxima[info.path]
 
     def _open(self, path: Path) -> h5py.File:
-        if self._owner != os.getpid():  # a forked worker must not share its parent's file handles
-            self._files, self._owner = OrderedDict(), os.getpid()
         file = self._files.pop(path, None) or h5py.File(path, "r")
         self._files[path] = file
         if len(self._files) > self._keep_open:
@@ -220,16 +233,12 @@ class Undersample:
     def __call__(self, raw: RawSlice) -> Sample:
         info = raw.info
         kspace = torch.from_numpy(raw.kspace)
-        if not bool(torch.isfinite(torch.view_as_real(kspace)).all()):
-            raise DataError(f"{info.path}: kspace has NaN or Inf in slice {raw.index}")
         alone = Volume(replace(info, shape=(1, *info.shape[1:])), kspace[None], None, info.mask)
         drawn = self._draw(raw) if info.mask is None else None
         y, E, scale = alone.scaled(drawn)
         target = None
         if raw.target is not None:
             target = center_crop(torch.from_numpy(raw.target), *info.recon) / scale[0, 0, 0]
-            if not bool(torch.isfinite(target).all()):
-                raise DataError(f"{info.path}: {info.target} has NaN or Inf in slice {raw.index}")
         meta = Meta(info.name, raw.index, info.acquisition, float(scale), raw.maximum / float(scale))
         mask = info.mask if drawn is None else drawn
         assert mask is not None

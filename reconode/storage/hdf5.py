@@ -6,8 +6,11 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import io
 import json
+import os
+import stat
 import zlib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -24,38 +27,78 @@ from reconode.storage import probe
 def open_file(path: str | Path, samples: bool = False) -> Iterator[h5py.File]:
     """Open a file to read; whatever goes wrong inside the ``with`` because of the file is a :class:`DataError`.
 
-    Damage can crash or hang the HDF5 library itself, so another process (:mod:`~reconode.storage.probe`) reads the file
-    first: its structure, and with `samples`, for a caller that will read them all, the arrays too.
+    Damage can crash or hang the HDF5 library itself, and a file can name others that the library would read. So another
+    process (:mod:`~reconode.storage.probe`) looks at the file first: its structure, and with `samples`, for a caller
+    that will read them, the arrays too.
     """
     path = Path(path)
-    if not path.exists():
-        raise DataError(f"{path}: no such file")
-    if path.is_dir():
-        raise DataError(f"{path}: this is a folder; expected one HDF5 file")
-    try:
-        if path.stat().st_size == 0:
+    look(path, samples)
+    with errors_of(path), h5py.File(path, "r") as file:
+        yield file
+
+
+def look(path: Path, samples: bool | int = False) -> bool:
+    """:func:`reconode.storage.probe.check`, for a path that may be anything.
+
+    Raises:
+        DataError: for what is not there, not a file, not HDF5, or must not be read.
+    """
+    with errors_of(path):
+        about = path.stat()
+        if stat.S_ISDIR(about.st_mode):
+            raise DataError(f"{path}: this is a folder; expected one HDF5 file")
+        if not stat.S_ISREG(about.st_mode):
+            raise DataError(f"{path}: not a regular file (a pipe or a device); expected one HDF5 file")
+        if about.st_size == 0:
             raise DataError(f"{path}: the file is empty (0 bytes); copy or download it again")
-        if not h5py.is_hdf5(path):
+        if not _signed(path, about.st_size):
             raise DataError(f"{path}: not an HDF5 file; expected a volume or a reconstruction")
-        probe.check(path, samples)
-        with h5py.File(path, "r") as file:
-            yield file
+        return probe.check(path, samples)
+
+
+@contextlib.contextmanager
+def errors_of(path: Path) -> Iterator[None]:
+    """Whatever a file makes the HDF5 library or the operating system raise, as a :class:`DataError` that names it."""
+    try:
+        yield
     except DataError:
         raise
-    except PermissionError as error:
-        raise DataError(f"{path}: no permission to read it") from error
-    # The HDF5 library reports damage with almost any exception type, from KeyError to MemoryError.
+    except MemoryError as error:
+        raise DataError(f"{path}: not enough memory to read it; close other programs, or read fewer slices") from error
+    # The HDF5 library reports damage with almost any exception type, from KeyError to RuntimeError.
     except Exception as error:
         reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+        number = getattr(error, "errno", None)
+        if isinstance(error, FileNotFoundError):
+            raise DataError(f"{path}: no such file") from error
+        if isinstance(error, PermissionError):
+            raise DataError(f"{path}: no permission to read it") from error
+        if number in (errno.ELOOP, errno.ENAMETOOLONG, errno.ENOTDIR):
+            raise DataError(f"{path}: not a path that can be read ({os.strerror(number)})") from error
+        if "lock file" in reason or number in (errno.EAGAIN, errno.EWOULDBLOCK):
+            raise DataError(f"{path}: open in a program that writes it; wait for it to end, then try again") from error
         raise DataError(f"{path}: damaged or truncated ({reason}); copy or download it again") from error
+
+
+def _signed(path: Path, size: int) -> bool:
+    """Whether HDF5's signature is at one of the places where it may be: 0, 512, 1024, 2048 and so on."""
+    with open(path, "rb") as file:
+        place = 0
+        while place < size:
+            file.seek(place)
+            if file.read(8) == b"\x89HDF\r\n\x1a\n":
+                return True
+            place = max(512, 2 * place)
+    return False
 
 
 def array(file: h5py.File, key: str, path: Path) -> h5py.Dataset:
     """A non-empty array of an open file, its samples not read yet.
 
     Raises:
-        DataError: when it is missing, empty, not an array, or larger than the file can hold.
+        DataError: when it is missing, empty, or not an array.
     """
+    assert key in probe.NAMES, "only what the probe has looked at is read"
     if key not in file:
         found = ", ".join(sorted(file)) or "nothing"
         raise DataError(f"{path}: no '{key}' in it (found: {found}); expected a volume or a reconstruction")
@@ -64,8 +107,6 @@ def array(file: h5py.File, key: str, path: Path) -> h5py.Dataset:
         raise DataError(f"{path}: '{key}' is a {type(data).__name__.lower()}; expected an array")
     if data.size is None or data.size == 0:
         raise DataError(f"{path}: {key} is empty, shape {data.shape}")
-    if probe.claims_too_much(data, path):
-        raise DataError(f"{path}: {key} claims {data.shape}, more than a file of {path.stat().st_size} bytes can hold")
     return data
 
 
