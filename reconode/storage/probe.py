@@ -178,7 +178,7 @@ def _item() -> Iterator[None]:
     except (_RefusedError, MemoryError):
         raise
     except Exception as error:
-        if "allocat" in str(error).lower() and "memory" in str(error).lower():
+        if "alloc" in str(error).lower() and "memory" in str(error).lower():
             raise MemoryError from error
 
 
