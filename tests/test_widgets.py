@@ -16,8 +16,9 @@ import torch
 from conftest import smooth_images
 
 from reconode import masks
+from reconode.data import fastmri
 from reconode.errors import DataError, OutputError, UsageError
-from reconode.physics import HYBRID, MRIOperator, fft
+from reconode.physics import HYBRID, MRIOperator, center_crop, fft, ifft
 from reconode.solvers import HEUN, RK4, integrate
 from reconode.teach import widgets
 from reconode.teach.widgets import bundle
@@ -62,6 +63,21 @@ def example_stage_contributions() -> widgets.Widget:
     return widgets.stage_contributions(*example_stages(), title="an example")
 
 
+@functools.cache
+def example_volume() -> fastmri.Volume:
+    """Two slices of a small knee as a file holds them, the readout twice oversampled, some columns not acquired."""
+    kspace = fft(smooth_images(2, 80, 46))
+    kspace[..., :3] = kspace[..., 43:] = 0
+    about = {"acquisition": "CORPD_FBK", "patient_id": "nobody"}
+    target = center_crop(ifft(kspace).abs(), 40, 40)
+    info = fastmri.FileInfo(Path("knee.h5"), (2, 1, 80, 46), (40, 40), fastmri.SINGLECOIL, (3, 43), None, about)
+    return fastmri.Volume(info, kspace[:, None], target, None)
+
+
+def example_file_explorer() -> widgets.Widget:
+    return widgets.file_explorer(example_volume())
+
+
 def example_rings() -> widgets.Widget:
     states, _, mask = example_states()
     truth, fixed, learned = (states[n][0] for n in (5, 2, 3))
@@ -69,6 +85,7 @@ def example_rings() -> widgets.Widget:
 
 
 MAKE = {
+    "file_explorer": example_file_explorer,
     "rings": example_rings,
     "sampling": widgets.sampling,
     "flow_plane": widgets.flow_plane,

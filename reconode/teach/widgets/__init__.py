@@ -5,6 +5,7 @@ GitHub and on paper a picture stands in. Their scripts are plain JavaScript modu
 :mod:`reconode.teach.widgets.bundle` when a widget is shown.
 """
 
+from reconode.teach.widgets.file_explorer import file_explorer
 from reconode.teach.widgets.flow_plane import flow_plane
 from reconode.teach.widgets.optimizer_race import optimizer_race
 from reconode.teach.widgets.rings import rings
@@ -17,6 +18,7 @@ from reconode.teach.widgets.widget import Widget
 
 __all__ = [
     "Widget",
+    "file_explorer",
     "flow_plane",
     "optimizer_race",
     "rings",
