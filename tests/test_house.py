@@ -24,7 +24,7 @@ FLOORS = (
     "models baselines data",
     "pc_flow runs",
     "zoo",
-    "evaluate train",
+    "evaluate train export",
     "experiment",
     "figures",
     "cli teach",

@@ -14,6 +14,7 @@ from reconode._version import __version__
 from reconode.cli import volumes
 from reconode.cli.console import Commands, answer, make_table, print_json
 from reconode.cli.experiment import experiment
+from reconode.cli.export import export_models
 from reconode.cli.info import info
 from reconode.cli.table import print_table
 from reconode.cli.train import JsonOption, train
@@ -40,6 +41,7 @@ app.command(epilog="Example:  reconode info knees/knee0000000.h5")(info)
 app.command(epilog="Example:  reconode reconstruct knees/ out/ --model tv --acceleration 4")(volumes.reconstruct)
 app.command(epilog="Example:  reconode evaluate knees/ out/ --figure scores.png")(volumes.evaluate)
 app.command(epilog="Example:  reconode train lt-rk4 --acceleration 4 --data simulated --steps 50")(train)
+app.command("export", epilog="Example:  reconode export site/engine --model pc-flow --model tv")(export_models)
 app.command("table", epilog="Example:  reconode table compare lt-rk4 d5c5 --format markdown")(print_table)
 app.add_typer(experiment, name="experiment")
 
