@@ -26,8 +26,8 @@ export class Measured {
     this.lines = LINES * Math.ceil(rows / LINES);
     const size = this.lines * this.pitch;
     this.zeroAt = machine.take(size);
-    this.fromAt = machine.take(this.lines * this.inner);
-    this.toAt = machine.take(size);
+    this.leftAt = machine.take(this.lines * this.inner);
+    this.resultAt = machine.take(size);
     this.matrices = { rest: this.projection(mask, true), kept: this.projection(mask, false) };
     const filled = new Float32Array(this.count);
     let largest = 0;
@@ -100,9 +100,9 @@ export class Measured {
   /** @param {Float32Array} x @param {Float32Array} out @param {number} matrix @param {number} plus */
   product(x, out, matrix, plus) {
     const { machine, inner, pitch, rows } = this;
-    machine.floats(this.fromAt, this.count).set(x);
-    machine.calls.product(this.fromAt, matrix, plus, inner, 4 * pitch, this.toAt, rows);
-    const to = machine.floats(this.toAt, rows * pitch);
+    machine.floats(this.leftAt, this.count).set(x);
+    machine.calls.product(this.leftAt, matrix, plus, inner, 4 * pitch, this.resultAt, rows);
+    const to = machine.floats(this.resultAt, rows * pitch);
     if (pitch === inner) out.set(to);
     else for (let r = 0; r < rows; r++) out.set(to.subarray(r * pitch, r * pitch + inner), r * inner);
     return out;
