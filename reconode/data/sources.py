@@ -157,6 +157,7 @@ class Folder:
             num_workers=self.workers,
             collate_fn=collate,
             persistent_workers=self.workers > 0,
+            generator=own(),
         )
         epoch, skipped = divmod(start, len(self.sampler))
         while True:
@@ -166,7 +167,17 @@ class Folder:
 
     def validation(self) -> Iterator[Batch]:
         sampler: ShapeBatches = ShapeBatches(self.val, 4)
-        yield from DataLoader(self.val, batch_sampler=sampler, num_workers=self.workers, collate_fn=collate)
+        yield from DataLoader(
+            self.val, batch_sampler=sampler, num_workers=self.workers, collate_fn=collate, generator=own()
+        )
+
+
+def own() -> torch.Generator:
+    """For a loader's workers: from torch's own a loader draws once an epoch, and a resumed training has begun one more.
+
+    Then whatever a network draws, dropout say, would not be what it would have been.
+    """
+    return torch.Generator().manual_seed(0)
 
 
 def split(root: Path) -> tuple[list[Path], list[Path]]:

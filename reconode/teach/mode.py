@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
+import tempfile
 from dataclasses import dataclass
+from pathlib import Path
 
 import torch
 
-from reconode.errors import UsageError
+from reconode.errors import OutputError, UsageError
 
 MODES = ("quick", "cpu", "full")
 
@@ -35,3 +37,19 @@ def start() -> Mode:
     if name not in MODES:
         raise UsageError(f"RECONODE_MODE is {name!r}: choose one of {', '.join(MODES)}")
     return Mode(name, device if name == "full" else torch.device("cpu"))
+
+
+def work() -> Path:
+    """The folder that a chapter may fill: what ``RECONODE_WORK`` names, a mounted Drive say; else one that is lost.
+
+    Raises:
+        OutputError: when it cannot be made.
+    """
+    named = os.environ.get("RECONODE_WORK")
+    if not named:
+        return Path(tempfile.mkdtemp(prefix="reconode-"))
+    try:
+        Path(named).mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise OutputError(f"RECONODE_WORK is {named}: cannot make that folder ({error.strerror})") from error
+    return Path(named)

@@ -1,0 +1,50 @@
+"""Commands as a reader types them, run in the notebook's folder: ``terminal.run("reconode info .")``."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import subprocess
+import sys
+
+from reconode.errors import UsageError
+
+WIDTH = 200
+"""Columns: a table is not broken into lines."""
+
+
+def command(line: str) -> list[str]:
+    """The words of a command line; ``reconode`` is the one of this Python, whatever the path says.
+
+    Raises:
+        UsageError: for another program.
+    """
+    words = shlex.split(line)
+    if not words or words[0] != "reconode":
+        raise UsageError(f"{line!r}: only `reconode …` is run from here")
+    return [sys.executable, "-m", "reconode.cli", *words[1:]]
+
+
+def environment() -> dict[str, str]:
+    """The notebook's own, with this library first on the path and plain output."""
+    here = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+    path = os.pathsep.join(filter(None, [here, os.environ.get("PYTHONPATH")]))
+    return {**os.environ, "PYTHONPATH": path, "COLUMNS": str(WIDTH), "NO_COLOR": "1"}
+
+
+def run(line: str) -> None:
+    """Print a command after a $, run it, and print its answer, its notes, and its exit status when that isn't 0.
+
+    Raises:
+        UsageError: for another program than ``reconode``.
+    """
+    done = subprocess.run(command(line), env=environment(), capture_output=True, text=True, check=False)
+    said = [f"$ {line}", done.stdout.rstrip(), done.stderr.rstrip()]
+    said += [f"(exit status {done.returncode})"] if done.returncode else []
+    print("\n".join(text for text in said if text))
+
+
+def start(line: str) -> subprocess.Popen[str]:
+    """The same in the background, silent: for a process to be killed."""
+    quiet = subprocess.DEVNULL
+    return subprocess.Popen(command(line), env=environment(), stdout=quiet, stderr=quiet, text=True)
