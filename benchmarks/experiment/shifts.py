@@ -1,7 +1,7 @@
 """One thing changed at a time, on a dial: where does each trained model leave total variation and zero-filled?
 
 The weights that come with the library, trained at 4x on the small benchmark, on the first slices of its first test
-knees. Each position of a dial changes how the data are measured or what is measured, and leaves the rest as it was:
+knees, the middle half of their rows (a mask acts on columns, so that rows can be measured apart). Each position of a dial changes how the data are measured or what is measured, and leaves the rest as it was:
 
 - acceleration, mask: fastMRI's masks, by file name.
 - noise: added to noise-free data, as a share of the brightest pixel; scored against the noise-free image. (On all other
@@ -31,11 +31,11 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from reconode import evaluate, masks, zoo
+from reconode import masks, metrics, zoo
 from reconode.data.fastmri import Volume
 from reconode.experiment import benchmark, record, transfer
 from reconode.experiment.benchmark import Benchmark
-from reconode.physics import HYBRID, fft, ifft
+from reconode.physics import HYBRID, center_crop, fft, ifft
 from reconode.storage.whole import write_whole
 
 KNEES, ACCELERATION = 10, 4
@@ -125,27 +125,24 @@ def dials() -> dict[str, list[Position]]:
     as_trained: dict[str, Any] = {"trained": True, "volumes": knees}
     return {
         "acceleration": [
-            Position(f"{a}x", a, a == ACCELERATION, knees, masked("random", a)) for a in (2, 3, 4, 5, 6, 8)
+            Position(f"{a}x", a, a == ACCELERATION, knees, masked("random", a)) for a in (2, 3, 4, 6, 8)
         ],
         "mask": [
             Position("random", 0, **as_trained),
             Position("equispaced", 1, False, knees, masked("equispaced-fraction")),
-            *(
-                Position(f"centre {100 * f:g} %", n, False, knees, masked("random", center_fraction=f))
-                for n, f in enumerate((0.04, 0.02), 2)
-            ),
-            Position("one line", 4, False, knees, masked("random", center_fraction=1 / columns)),
+            Position("centre 3 %", 2, False, knees, masked("random", center_fraction=0.03)),
+            Position("one line", 3, False, knees, masked("random", center_fraction=1 / columns)),
         ],
         "noise": [
             Position(f"{100 * s:g} %", 100 * s, 0.003 <= s <= 0.06, lambda s=s: noisy(s))
-            for s in (0.0, 0.02, 0.04, 0.06, 0.12, 0.25)
+            for s in (0.0, 0.02, 0.06, 0.12, 0.25)
         ],
         "phase": [
-            Position(f"{t:g} turns", t, t == 0, (lambda t=t: turned(t)) if t else knees) for t in (0, 1, 2, 4, 8, 16)
+            Position(f"{t:g} turns", t, t == 0, (lambda t=t: turned(t)) if t else knees) for t in (0, 1, 2, 4, 8)
         ],
         "resolution": [
             Position(f"{r} x {c}", r / rows, r == rows, lambda r=r, c=c: sized(r, c) if r != rows else knees())
-            for r, c in ((72, 84), (96, 112), (144, 168), (192, 224))
+            for r, c in ((72, 84), (96, 112), (144, 168))
         ],
         "anatomy": [
             Position("knees", 0, **as_trained),
@@ -161,8 +158,22 @@ def dials() -> dict[str, list[Position]]:
 def score(name: str, volumes: list[Volume], mask: Callable[[Volume], Tensor]) -> dict[str, list[float]]:
     """PSNR and SSIM of a model, knee by knee."""
     model = zoo.load(name, ACCELERATION)
-    scores = [evaluate.reconstruct_and_score(model, volume, mask(volume))[1] for volume in volumes]
-    return {key: [round(getattr(s, key), 4) for s in scores] for key in ("psnr", "ssim")}
+    found: dict[str, list[float]] = {"psnr": [], "ssim": []}
+    for volume in volumes:
+        y, E, scale = volume.scaled(mask(volume))
+        rows = middle(y.shape[-2])
+        image = model(y[..., rows, :], E).abs() * scale[:, 0]
+        assert volume.target is not None
+        image = center_crop(image, image.shape[-2], volume.info.recon[1])
+        scores = metrics.scores(image, volume.target[:, rows])
+        found["psnr"].append(round(scores.psnr, 4))
+        found["ssim"].append(round(scores.ssim, 4))
+    return found
+
+
+def middle(rows: int) -> slice:
+    """The middle half."""
+    return slice(rows // 4, rows // 4 + rows // 2)
 
 
 def measure(models: tuple[str, ...], path: Path) -> None:
