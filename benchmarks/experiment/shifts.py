@@ -1,7 +1,8 @@
 """One thing changed at a time, on a dial: where does each trained model leave total variation and zero-filled?
 
 The weights that come with the library, trained at 4x on the small benchmark, on the first slices of its first test
-knees, the middle half of their rows (a mask acts on columns, so that rows can be measured apart). Each position of a dial changes how the data are measured or what is measured, and leaves the rest as it was:
+knees, the middle half of their rows (a mask acts on columns, so that rows can be measured apart). Each position of a
+dial changes how the data are measured or what is measured, and leaves the rest as it was:
 
 - acceleration, mask: fastMRI's masks, by file name.
 - noise: added to noise-free data, as a share of the brightest pixel; scored against the noise-free image. (On all other
@@ -124,9 +125,7 @@ def dials() -> dict[str, list[Position]]:
     rows, columns = SMALL.shape
     as_trained: dict[str, Any] = {"trained": True, "volumes": knees}
     return {
-        "acceleration": [
-            Position(f"{a}x", a, a == ACCELERATION, knees, masked("random", a)) for a in (2, 3, 4, 6, 8)
-        ],
+        "acceleration": [Position(f"{a}x", a, a == ACCELERATION, knees, masked("random", a)) for a in (2, 3, 4, 6, 8)],
         "mask": [
             Position("random", 0, **as_trained),
             Position("equispaced", 1, False, knees, masked("equispaced-fraction")),
@@ -207,7 +206,9 @@ def write(done: dict[str, Any], path: Path) -> None:
         "written": datetime.now(UTC).isoformat(timespec="seconds"),
         "dials": done["dials"],
     }
-    assert all(math.isfinite(v) for d in done["dials"].values() for p in d for s in p["scores"].values() for v in s["psnr"])
+    assert all(
+        math.isfinite(v) for d in done["dials"].values() for p in d for s in p["scores"].values() for v in s["psnr"]
+    )
     write_whole(path, json.dumps(said, separators=(",", ":")) + "\n")
 
 
