@@ -1,8 +1,8 @@
 """What becomes of a small lesion, and what is there that was never: trained models beside total variation.
 
-Four lesions at a time are put into each of ten test knees (first slices, the middle 48 rows), a quarter of the maximum
-bright, in tissue. Each model reconstructs the knee with and without them, from the same mask and noise; what differs is what it makes of
-the lesions.
+Four lesions at a time are put into each of ten test knees (first slices, the middle 48 rows), a quarter of the
+maximum bright, in tissue. Each model reconstructs the knee with and without them, from the same mask and noise;
+what differs is what it makes of the lesions.
 
 - kept: the mean of that difference over a lesion, as a share of the true one.
 - false: in the knee without lesions, the largest spot (mean over a disc of radius 2) by which the image is brighter
