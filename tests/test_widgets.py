@@ -84,9 +84,29 @@ def example_rings() -> widgets.Widget:
     return widgets.rings(truth, fixed, learned, mask, names=("one", "another"))
 
 
+@functools.cache
+def example_dials() -> dict[str, list[dict]]:
+    """Two dials of three models on three knees; turned far, the network falls below zero-filled."""
+
+    def position(label: str, trained: bool, gain: float) -> dict:
+        tv = [24.0, 25.5, 22.25]
+        scores = {
+            "zero-filled": [v - 3 for v in tv],
+            "tv": tv,
+            "d5c5_long": [v + gain * (1 + 0.1 * n) for n, v in enumerate(tv)],
+        }
+        return {"label": label, "trained": trained, "scores": {name: {"psnr": v} for name, v in scores.items()}}
+
+    return {
+        "noise": [position("0 %", False, 0.4), position("3 %", True, 1.0), position("20 %", False, -3.5)],
+        "phase": [position(f"{n} turns", n == 0, 1 - 0.5 * n) for n in range(4)],
+    }
+
+
 MAKE = {
     "file_explorer": example_file_explorer,
     "rings": example_rings,
+    "shift_dial": lambda: widgets.shift_dial(example_dials()),
     "sampling": widgets.sampling,
     "flow_plane": widgets.flow_plane,
     "optimizer_race": widgets.optimizer_race,

@@ -14,6 +14,7 @@ from reconode.teach.plots.gradients import (
     ways_back,
 )
 from reconode.teach.plots.learned import added, by_frequency, learned_step
+from reconode.teach.plots.shifts import dials_picture, kept, long_run
 from reconode.teach.plots.stages import attention, contributions, deviations, differences, four_stages
 from reconode.teach.plots.training import accountings, contrast, falling, signed, validations
 
@@ -27,13 +28,16 @@ __all__ = [
     "contributions",
     "curves",
     "deviations",
+    "dials_picture",
     "differences",
     "falling",
     "four_stages",
     "front",
     "gradient_errors",
     "growth",
+    "kept",
     "learned_step",
+    "long_run",
     "order",
     "pairs",
     "plane",

@@ -10,6 +10,7 @@ from reconode.teach.widgets.flow_plane import flow_plane
 from reconode.teach.widgets.optimizer_race import optimizer_race
 from reconode.teach.widgets.rings import rings
 from reconode.teach.widgets.sampling import sampling
+from reconode.teach.widgets.shift_dial import shift_dial
 from reconode.teach.widgets.solver_race import solver_race
 from reconode.teach.widgets.stage_contributions import stage_contributions
 from reconode.teach.widgets.there_and_back import there_and_back
@@ -23,6 +24,7 @@ __all__ = [
     "optimizer_race",
     "rings",
     "sampling",
+    "shift_dial",
     "solver_race",
     "stage_contributions",
     "there_and_back",
