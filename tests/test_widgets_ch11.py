@@ -68,7 +68,7 @@ def test_the_plot_follows_its_choice(show):
     page = show(made(KIND))
     draw = "document.querySelector('.reconode-widget').shadowRoot.querySelector('canvas').toDataURL()"
     seen = {page.evaluate(draw)}
-    for name in ("worst over TV", "mean PSNR"):
+    for name in ("least gain", "PSNR"):
         page.get_by_label(name, exact=True).check()
         page.wait_for_timeout(50)
         seen.add(page.evaluate(draw))

@@ -13,8 +13,8 @@ import { plot } from "./plot.js";
  */
 
 const COLUMNS = /** @type {const} */ (["mean", "worst", "gain", "least"]);
-const HEADS = ["method", "mean", "worst", "over TV", "worst over TV"];
-const PLOTS = /** @type {const} */ ({ gain: "mean over TV", least: "worst over TV", mean: "mean PSNR" });
+const HEADS = ["method", "mean", "worst", "gain", "least"];
+const PLOTS = /** @type {const} */ ({ gain: "gain", least: "least gain", mean: "PSNR" });
 
 /** @param {string} key @param {string} title @param {string} css @param {Data} data */
 export function start(key, title, css, data) {
@@ -38,6 +38,8 @@ function build({ root, onTheme }, data) {
   });
   const head = make("tr", {}, ...HEADS.map((text) => make("th", { scope: "col" }, text)));
   const table = make("table", {}, make("thead", {}, head), body);
+  table.style.fontSize = "0.875rem"; // five columns on a phone
+  for (const cell of table.querySelectorAll("th, td")) /** @type {HTMLElement} */ (cell).style.paddingInline = "0.2rem";
   const curve = plot({
     description: "How far each method is ahead of total variation along the dial, with a mark at the position",
     height: (width) => Math.max(230, Math.min(330, 0.5 * width)),
@@ -62,7 +64,7 @@ function build({ root, onTheme }, data) {
     const kept = Math.max(half + 2, Math.min(canvas.clientWidth - half - 2, middle));
     context.fillText(here[now.position].label, kept, bottom + 7);
     context.fillStyle = curve.ink("muted");
-    context.fillText("the dial: training reaches the tinted places", (curve.toX(0) + curve.toX(last)) / 2, bottom + 25);
+    context.fillText("tinted: as in training", (curve.toX(0) + curve.toX(last)) / 2, bottom + 25);
     curve.clipped(() => {
       here.forEach((position, n) => {
         if (!position.trained) return;
@@ -156,7 +158,7 @@ function build({ root, onTheme }, data) {
     message,
     curve.element,
     table,
-    make("p", { class: "hint" }, "dB over ten knees: mean and worst; the same of the difference to total variation (TV), knee by knee."),
+    make("p", { class: "hint" }, "In dB over ten knees: PSNR, mean and worst; gain over total variation (TV), mean and on the knee where it is least."),
     live.element,
   );
   onTheme(curve.redraw);
