@@ -99,7 +99,7 @@ def ex11_3(answer: Any) -> str:
 
 DIAL = [
     {"label": "a", "scores": {"tv": [20, 22], "net": [22, 23], "brave": [25, 18]}},
-    {"label": "b", "scores": {"tv": [19, 21], "net": [18, 23], "brave": [25, 16]}},
+    {"label": "b", "scores": {"tv": [19, 21], "net": [18, 23], "brave": [25, 14]}},
     {"label": "c", "scores": {"tv": [18, 20], "net": [16, 21], "brave": [25, 12]}},
 ]
 

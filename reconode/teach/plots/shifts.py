@@ -77,7 +77,8 @@ def kept(shares: Mapping[str, Mapping[str, Sequence[float]]], names: Sequence[st
             low, high = values[len(values) // 10], values[-1 - len(values) // 10]
             ax.plot([x, x], [low, high], color=look.color, linewidth=1.2)
             said = title(name) if place == 0 else None
-            ax.plot(x, _mean(values), look.marker, color=look.color, markersize=5.5, linestyle="none", label=said)
+            drawn: dict[str, Any] = {"markersize": 12, "markeredgewidth": 2} if look.marker in "|_2" else {"markersize": 6}
+            ax.plot(x, _mean(values), look.marker, color=look.color, linestyle="none", label=said, **drawn)
     ax.axhline(1, color=INK, linewidth=0.8)
     ax.set_ylim(bottom=0)
     ax.set_xticks(range(len(kinds)), [kind.replace(" ", "\n") for kind in kinds])
