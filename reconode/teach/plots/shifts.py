@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 
 TITLES = {"zero-filled": "zero-filled", "tv": "total variation", "wavelet": "wavelet", "lt-euler-26": "LT-Euler, 26"}
 
+LOWEST = 12
+"""dB: what falls farther leaves the picture."""
+
 
 def title(name: str) -> str:
     """A row's model in a legend."""
@@ -77,7 +80,9 @@ def kept(shares: Mapping[str, Mapping[str, Sequence[float]]], names: Sequence[st
             low, high = values[len(values) // 10], values[-1 - len(values) // 10]
             ax.plot([x, x], [low, high], color=look.color, linewidth=1.2)
             said = title(name) if place == 0 else None
-            drawn: dict[str, Any] = {"markersize": 12, "markeredgewidth": 2} if look.marker in "|_2" else {"markersize": 6}
+            drawn: dict[str, Any] = (
+                {"markersize": 12, "markeredgewidth": 2} if look.marker in "|_2" else {"markersize": 6}
+            )
             ax.plot(x, _mean(values), look.marker, color=look.color, linestyle="none", label=said, **drawn)
     ax.axhline(1, color=INK, linewidth=0.8)
     ax.set_ylim(bottom=0)
@@ -105,6 +110,7 @@ def long_run(runs: Mapping[str, Mapping[str, Any]], tv: float) -> Figure:
             start = run["trained"]
             ax.plot(range(start, start + len(back)), back, color=look.color, linewidth=0.8)
     ax.axhline(tv, color=INK, linewidth=0.8, linestyle=(0, (3, 4)))
+    ax.set_ylim(bottom=LOWEST)
     ax.set_xlabel("steps", fontsize=TEXT, color=INK)
     ax.set_ylabel("PSNR in dB", fontsize=TEXT, color=INK)
     figure.legend(loc="outside lower center", ncols=2, fontsize=SMALL, frameon=False, handlelength=3)
