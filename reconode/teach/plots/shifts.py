@@ -29,7 +29,7 @@ def title(name: str) -> str:
 def dials_picture(
     dials: Mapping[str, Sequence[Mapping[str, Any]]], names: Sequence[str] | None = None, columns: int = 2
 ) -> Figure:
-    """Mean PSNR over total variation's at each position, a panel a dial; hollow marks where training did not reach.
+    """Mean PSNR over total variation's at each position, a panel a dial; tinted where training reached.
 
     Args:
         dials: as ``benchmarks/experiment/shifts.py`` writes them.
