@@ -20,7 +20,7 @@ SITE = ROOT / os.environ.get("RECONODE_SITE", "_build/html")
 PAGES = sorted(p for p in SITE.rglob("*.html") if not {"_static", "_sources"} & set(p.relative_to(SITE).parts))
 HEAVIEST = 3_000_000
 SLACK = 1.5
-TOGETHER = 6 * 60
+TOGETHER = 10 * 60
 """Seconds that all notebooks may take, on two cores."""
 LINKS = {"a": "href", "link": "href", "img": "src", "script": "src", "source": "src", "iframe": "src"}
 
