@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import math
+import signal
+import threading
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-import torch
-from torch import Tensor, nn
+from torch import nn
 
 from reconode.data.sources import SIMULATED
-from reconode.errors import DataError, UsageError
+from reconode.errors import DataError, StoppedError, UsageError
 from reconode.optimizers import LookaheadRAdam
-from reconode.storage import weights
-from reconode.storage.whole import write_whole
+from reconode.storage import checkpoint, weights
+from reconode.storage.lock import claim
+from reconode.storage.whole import append_line, remove_parts, write_whole
 
 LAST, BEST, LOG = "last.safetensors", "best.safetensors", "metrics.jsonl"
 """All that resuming needs, the best weights, and lines of JSON: of every few steps, and of each validation."""
@@ -90,7 +94,26 @@ class Run:
 
     def __init__(self, folder: Path, settings: Settings, writes: bool = True) -> None:
         self.folder, self.settings, self.writes = folder, settings, writes
+        self.since: list[tuple[float, float, float]] = []
+        """Loss, relative loss and gradient of each step since the log's last line; a checkpoint keeps them."""
         self._board: Any = None
+
+    @contextlib.contextmanager
+    def alone(self) -> Iterator[None]:
+        """No other training works in the folder meanwhile.
+
+        Raises:
+            UsageError: when one does.
+        """
+        if not self.writes:
+            yield
+            return
+        with claim(self.folder) as ours:
+            if not ours:
+                raise UsageError(
+                    f"{self.folder}: another training is at work in it; wait for it, or choose another folder"
+                )
+            yield
 
     def start(self) -> Progress:
         """A new training.
@@ -101,6 +124,7 @@ class Run:
         if (self.folder / LAST).exists():
             raise UsageError(f"{self.folder}: holds a training already; go on with --resume, or choose another folder")
         if self.writes:
+            remove_parts(self.folder)
             write_whole(self.folder / LOG, "")
         return Progress()
 
@@ -111,35 +135,31 @@ class Run:
             DataError: for a checkpoint that cannot be read, or of a training with other settings.
         """
         path = self.folder / LAST
+        if not path.exists():
+            raise DataError(f"{path}: no such file of weights, so there is nothing to go on from; leave out --resume")
         tensors, said = weights.read(path)
-        if "random" not in tensors:
+        if checkpoint.RANDOM not in tensors:
             raise DataError(f"{path}: weights only; a training resumes from the {LAST} that it wrote")
+        progress, since = _progress(said, path)
         now = json.loads(json.dumps(asdict(self.settings)))
         for key, was in said["settings"].items():
             if key not in HOW_NOT_WHAT and now.get(key) != was:
                 raise DataError(f"{path}: was trained with {key} = {was}, not {now.get(key)}; resume it as it was")
-        model.load_state_dict(_part(tensors, "model."))
-        state: dict[int, dict[str, Tensor]] = {}
-        for key, value in _part(tensors, "optimizer.").items():
-            index, name = key.split(".")
-            state.setdefault(int(index), {})[name] = value
-        optimizer.load_state_dict({**optimizer.state_dict(), "state": state})
-        torch.set_rng_state(tensors["random"])
-        progress = Progress(**said["progress"])
+        if progress.step > self.settings.steps:
+            raise DataError(f"{path}: is at step {progress.step} of {self.settings.steps}; damaged")
+        checkpoint.unpack(tensors, model, optimizer, progress.step > 0, path)
+        self.since = since
         if self.writes:
-            self._forget_after(progress.step)
+            remove_parts(self.folder)
+            kept = [entry for entry in read_log(self.folder) if entry["step"] <= progress.step]
+            write_whole(self.folder / LOG, "".join(json.dumps(entry) + "\n" for entry in kept))
         return progress
 
     def save(self, model: nn.Module, optimizer: Any, progress: Progress, name: str = LAST) -> Path:
         """All that resuming needs, in one file: weights, the optimiser's state, random numbers, settings, progress."""
-        state = optimizer.state_dict()["state"]
-        tensors = {f"model.{key}": tensor for key, tensor in model.state_dict().items()}
-        tensors |= {
-            f"optimizer.{i}.{key}": torch.as_tensor(v) for i, entry in state.items() for key, v in entry.items()
-        }
-        tensors["random"] = torch.get_rng_state()
         if self.writes:
-            weights.write(self.folder / name, tensors, self._about(progress))
+            about = self._about(progress) | {"since": self.since}
+            weights.write(self.folder / name, checkpoint.pack(model, optimizer), about)
         return self.folder / name
 
     def save_best(self, model: nn.Module, progress: Progress) -> None:
@@ -151,26 +171,83 @@ class Run:
         """Append a line to the metrics file, and to TensorBoard's where that is installed."""
         if not self.writes:
             return
-        with open(self.folder / LOG, "a") as file:
-            file.write(json.dumps({"step": progress.step, "seconds": round(progress.seconds, 3), **values}) + "\n")
-        if self._board is None:
-            self._board = _tensorboard(self.folder)
-        for key, value in values.items() if self._board else ():
-            self._board.add_scalar(key, value, progress.step)
+        line = {"step": progress.step, "seconds": round(progress.seconds, 3), **values}
+        append_line(self.folder / LOG, json.dumps(line))
+        try:
+            if self._board is None:
+                self._board = _tensorboard(self.folder)
+            for key, value in values.items() if self._board else ():
+                self._board.add_scalar(key, value, progress.step)
+        except OSError:  # no room for its files: a training does not end for a second log
+            self._board = False
 
     def _about(self, progress: Progress) -> dict[str, Any]:
         return {"model": self.settings.model, "settings": asdict(self.settings), "progress": asdict(progress)}
 
-    def _forget_after(self, step: int) -> None:
-        """Drop the lines after a step, and half a line that a killed writer left: they will be written again."""
-        path = self.folder / LOG
-        lines = path.read_text().splitlines() if path.exists() else []
-        kept = [line for line in lines if line.endswith("}") and json.loads(line)["step"] <= step]
-        write_whole(path, "".join(line + "\n" for line in kept))
+
+class Wish:
+    """Ctrl-C and SIGTERM as a wish to stop when the step is done; a second one stops at once.
+
+    Attributes:
+        signal: the number of the signal that came, or 0.
+    """
+
+    def __init__(self) -> None:
+        self.signal = 0
+        self._before: dict[int, Any] = {}
+
+    def __enter__(self) -> Wish:
+        if threading.current_thread() is threading.main_thread():  # no other may
+            for number in (signal.SIGINT, signal.SIGTERM):
+                if signal.getsignal(number) not in (signal.SIG_IGN, None):
+                    self._before[number] = signal.signal(number, self._note)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for number, handler in self._before.items():
+            signal.signal(number, handler)
+
+    def _note(self, number: int, _: object) -> None:
+        if self.signal:
+            raise StoppedError(number, "stopped in the middle of a step")
+        self.signal = number
 
 
-def _part(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
-    return {key.removeprefix(prefix): value for key, value in tensors.items() if key.startswith(prefix)}
+def read_log(folder: Path) -> list[dict[str, Any]]:
+    """The lines of a training's log, without what a killed writer or a full disk left of one."""
+    path = folder / LOG
+    entries = []
+    for line in path.read_text(encoding="utf-8", errors="replace").splitlines() if path.is_file() else []:
+        try:
+            entry = json.loads(line)
+        except (ValueError, RecursionError):
+            continue
+        if isinstance(entry, dict) and type(entry.get("step")) is int:
+            entries.append(entry)
+    return entries
+
+
+def _progress(said: dict[str, Any], path: Path) -> tuple[Progress, list[tuple[float, float, float]]]:
+    """What a checkpoint says of its training, checked.
+
+    Raises:
+        DataError: for fields that are missing or of another type.
+    """
+    since = said.get("since", [])
+    progress: dict[str, Any] = said["progress"] if isinstance(said.get("progress"), dict) else {}
+    fine = (
+        isinstance(said.get("settings"), dict)
+        and progress.keys() == {"step", "best", "seconds"}
+        and all(isinstance(n, int | float) and not isinstance(n, bool) and n == n for n in progress.values())
+        and type(progress["step"]) is int
+        and progress["step"] >= 0
+        and 0 <= progress["seconds"] < math.inf
+        and isinstance(since, list)
+        and all(isinstance(t, list) and len(t) == 3 and all(isinstance(n, float) for n in t) for t in since)
+    )
+    if not fine:
+        raise DataError(f"{path}: does not say how far its training is, or says what cannot be; damaged")
+    return Progress(**progress), [(t[0], t[1], t[2]) for t in since]
 
 
 def _tensorboard(folder: Path) -> Any:
@@ -179,4 +256,11 @@ def _tensorboard(folder: Path) -> Any:
         from torch.utils.tensorboard import SummaryWriter
     except ImportError:
         return False
+    threading.excepthook = _quiet
     return SummaryWriter(str(folder), flush_secs=10)
+
+
+def _quiet(about: threading.ExceptHookArgs, usual: Any = threading.excepthook) -> None:
+    """TensorBoard's thread prints a traceback when the disk is full, besides the error that :meth:`Run.log` meets."""
+    if not (isinstance(about.exc_value, OSError) and "AsyncWriter" in type(about.thread).__name__):
+        usual(about)

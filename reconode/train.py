@@ -6,6 +6,7 @@ everything else that decides the result is on this page.
 
 from __future__ import annotations
 
+import contextlib
 import math
 import random
 import time
@@ -20,11 +21,11 @@ from torch import Tensor, nn
 from reconode import metrics
 from reconode.data.slices import Batch, slab
 from reconode.data.sources import SIMULATED, Folder, Simulated, Source, check_share
-from reconode.errors import ReconodeError, UsageError
+from reconode.errors import ReconodeError, StoppedError, UsageError, out_of_memory
 from reconode.networks import count_parameters
 from reconode.optimizers import LookaheadRAdam, cosine
 from reconode.physics import center_crop
-from reconode.runs import Progress, Run, Settings
+from reconode.runs import Progress, Run, Settings, Wish
 
 
 class TrainingError(ReconodeError):
@@ -39,6 +40,7 @@ def train(
     budget: float = math.inf,
     resume: bool = False,
     device: str | None = None,
+    save_every: float = 60.0,
     watch: Callable[[int, dict[str, float]], object] = lambda step, values: None,
 ) -> Progress:
     """Train a network until its steps are done or the budget is spent; either way its folder holds whole files.
@@ -52,6 +54,7 @@ def train(
         budget: seconds; a training that stops here goes on with `resume`.
         resume: go on from the folder's last checkpoint, to the very weights that an undisturbed run would have had.
         device: "cpu" keeps off a GPU that is there; None takes what Accelerate finds.
+        save_every: seconds from one checkpoint to the next, where no validation comes before.
         watch: called after each step with its number and, each `settings.log_every` steps, the log's line of means
             since the last one: {"loss", "relative", "gradient", "learning_rate"}, where relative is the loss over the
             zero-filled images' loss; else with {}. At each validation with {"psnr", "ssim", "nmse"}.
@@ -59,7 +62,9 @@ def train(
     Raises:
         UsageError: for a model or settings that cannot work.
         DataError: for data or a checkpoint that cannot be used.
+        OutputError: when the folder cannot be written, or the disk is full; the last checkpoint stays.
         TrainingError: when the loss stops being a number, or memory runs out; the last checkpoint stays.
+        StoppedError: after Ctrl-C or SIGTERM, once the step is done and a checkpoint written.
     """
     started = time.monotonic()
     AcceleratorState._reset_state()  # or a notebook's second training could not have another precision
@@ -71,70 +76,82 @@ def train(
     # After the move: a resumed optimiser's state goes where the parameters are.
     optimizer = LookaheadRAdam(model.parameters(), lr=settings.learning_rate)
     run = Run(Path(folder), settings, writes=accelerator.is_main_process)
-    progress = run.resume(model, optimizer) if resume else run.start()
-    earlier = progress.seconds
-    data = source(settings, accelerator)
-    network, fast = accelerator.prepare(model, optimizer)
-    network = torch.compile(network, dynamic=False) if settings.compile else network
+    with contextlib.ExitStack() as held:
+        held.enter_context(run.alone())
+        progress = run.resume(model, optimizer) if resume else run.start()
+        earlier = progress.seconds
+        data = source(settings, accelerator)
+        network, fast = accelerator.prepare(model, optimizer)
+        network = torch.compile(network, dynamic=False) if settings.compile else network
 
-    batches = data.batches(progress.step)
-    since: list[tuple[float, float, float]] = []  # the log's last line
-    while progress.step < settings.steps and time.monotonic() - started <= budget:
-        batch = next(batches).to(accelerator.device)
-        if settings.rows is not None:
-            batch = slab(batch, settings.rows, place(settings, progress.step, batch.y.shape[-2]))
-        rate = settings.learning_rate * cosine(progress.step, settings.steps, settings.warmup)
-        for group in optimizer.param_groups:
-            group["lr"] = rate
-        try:
-            with accelerator.autocast():
-                x = network(batch.y, batch.E)
-            value = loss(x, batch)
-            accelerator.backward(value)
-        except torch.OutOfMemoryError as error:
-            raise TrainingError(
-                f"out of memory on {accelerator.device} with batches of {settings.batch_size}: use a smaller "
-                "--batch-size, --checkpointing, or --precision bf16"
-            ) from error
-        # Slices differ so much in difficulty that the loss alone hides the progress of a short training.
-        with torch.no_grad():
-            start = loss(batch.E.H(batch.y), batch)
-        norm = accelerator.clip_grad_norm_(model.parameters(), settings.clip)
-        means = accelerator.reduce(torch.stack([value.detach(), start]), "mean")
-        number, zero_filled, gradient = torch.cat([means, norm.reshape(1)]).tolist()  # the step's one wait for a GPU
-        # With fp16 an infinite gradient is the loss scale's search, and the step is left out.
-        if not math.isfinite(number) or (settings.precision != "fp16" and not math.isfinite(gradient)):
-            path = run.save(model, optimizer, progress, "stopped.safetensors")
-            raise TrainingError(
-                f"step {progress.step + 1}: the loss is {number}, its gradient {gradient}; the state before it is in "
-                f"{path}; try a lower --learning-rate or --clip, or --precision no"
-            )
-        fast.step()
-        fast.zero_grad()
+        batches, saved, stop = data.batches(progress.step), time.monotonic(), budget <= 0
+        wish = held.enter_context(Wish())
+        while progress.step < settings.steps and not stop:
+            batch = next(batches).to(accelerator.device)
+            if settings.rows is not None:
+                batch = slab(batch, settings.rows, place(settings, progress.step, batch.y.shape[-2]))
+            rate = settings.learning_rate * cosine(progress.step, settings.steps, settings.warmup)
+            for group in optimizer.param_groups:
+                group["lr"] = rate
+            try:
+                with accelerator.autocast():
+                    x = network(batch.y, batch.E)
+                value = loss(x, batch)
+                accelerator.backward(value)
+            except (RuntimeError, MemoryError) as error:
+                if not out_of_memory(error):
+                    raise
+                raise TrainingError(
+                    f"out of memory on {accelerator.device} with batches of {settings.batch_size}: use a smaller "
+                    "--batch-size, --checkpointing, or --precision bf16"
+                ) from error
+            # Slices differ so much in difficulty that the loss alone hides the progress of a short training.
+            with torch.no_grad():
+                start = loss(batch.E.H(batch.y), batch)
+            norm = accelerator.clip_grad_norm_(model.parameters(), settings.clip)
+            # All processes stop after the same step, whichever of them was told to.
+            wanted = value.new_tensor(float(bool(wish.signal) or time.monotonic() - started > budget))
+            means = accelerator.reduce(torch.stack([value.detach(), start, wanted]), "mean")
+            numbers = torch.cat([means, norm.reshape(1)]).tolist()  # the step's one wait for a GPU
+            number, zero_filled, asked, gradient = numbers
+            stop = asked > 0
+            # With fp16 an infinite gradient is the loss scale's search, and the step is left out.
+            if not math.isfinite(number) or (settings.precision != "fp16" and not math.isfinite(gradient)):
+                path = run.save(model, optimizer, progress, "stopped.safetensors")
+                raise TrainingError(
+                    f"step {progress.step + 1}: the loss is {number}, its gradient {gradient}; the state before it is "
+                    f"in {path}; try a lower --learning-rate or --clip, or --precision no"
+                )
+            fast.step()
+            fast.zero_grad()
 
-        progress.step += 1
-        progress.seconds = earlier + time.monotonic() - started
-        since.append((number, number / zero_filled, gradient))
-        checked = progress.step % settings.validate_every == 0 or progress.step == settings.steps
-        values: dict[str, float] = {}
-        if checked or progress.step % settings.log_every == 0:
-            mean = [sum(each) / len(since) for each in zip(*since, strict=True)]
-            values = dict(zip(("loss", "relative", "gradient"), mean, strict=True)) | {"learning_rate": rate}
-            run.log(progress, values)
-            since.clear()
-        watch(progress.step, values)
-        if checked:
-            scores = validate(model, data, accelerator)
-            run.log(progress, scores)
-            watch(progress.step, scores)
-            if scores["psnr"] > progress.best:
-                progress.best = scores["psnr"]
-                run.save_best(model, progress)
-            run.save(model, optimizer, progress)
-    run.save(model, optimizer, progress)
-    accelerator.wait_for_everyone()
-    accelerator.end_training()
-    return progress
+            progress.step += 1
+            progress.seconds = earlier + time.monotonic() - started
+            run.since.append((number, number / zero_filled, gradient))
+            checked = progress.step % settings.validate_every == 0 or progress.step == settings.steps
+            values: dict[str, float] = {}
+            if checked or progress.step % settings.log_every == 0:
+                mean = [sum(each) / len(run.since) for each in zip(*run.since, strict=True)]
+                values = dict(zip(("loss", "relative", "gradient"), mean, strict=True)) | {"learning_rate": rate}
+                run.log(progress, values)
+                run.since.clear()
+            watch(progress.step, values)
+            if checked:
+                scores = validate(model, data, accelerator)
+                run.log(progress, scores)
+                watch(progress.step, scores)
+                if scores["psnr"] > progress.best:
+                    progress.best = scores["psnr"]
+                    run.save_best(model, progress)
+            if checked or time.monotonic() - saved > save_every:
+                run.save(model, optimizer, progress)
+                saved = time.monotonic()
+        run.save(model, optimizer, progress)
+        if wish.signal:
+            raise StoppedError(wish.signal, f"stopped at step {progress.step} of {settings.steps}")
+        accelerator.wait_for_everyone()
+        accelerator.end_training()
+        return progress
 
 
 def place(settings: Settings, step: int, height: int) -> int:

@@ -92,7 +92,7 @@ def test_two_processes_never_share_a_job(plan):
     script = f"""
 import sys
 from pathlib import Path
-from reconode.experiment.queue import claim
+from reconode.storage.lock import claim
 with claim(Path({str(folder)!r})) as ours:
     print(ours, flush=True)
     sys.stdin.readline()

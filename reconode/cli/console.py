@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import re
 import sys
@@ -17,13 +18,14 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 from typer.core import TyperGroup
 
-from reconode.errors import OutputError, ReconodeError, UsageError
+from reconode.errors import OutputError, ReconodeError, UsageError, out_of_memory
 
 # Piped into a file or a pager, tables keep their natural width instead of being cut to 80 columns.
 _WIDTH = None if sys.stdout.isatty() else 200
 answer = Console(highlight=False, soft_wrap=True, width=_WIDTH)
 notes = Console(stderr=True, highlight=False, soft_wrap=True)
 
+NO_MEMORY = "out of memory; use a smaller --batch-size or fewer slices, or close other programs"
 INTERRUPTED = 130
 """The exit status of a command that Ctrl-C stopped, as shells have it."""
 
@@ -37,13 +39,19 @@ class Commands(TyperGroup):
         except ReconodeError as error:
             notes.print(f"[bold red]error:[/] {plain(error)}")
             raise typer.Exit(1) from None
-        except KeyboardInterrupt:
-            notes.print(
-                "[bold]stopped[/] by Ctrl-C; the files that are there are whole, run the command again to go on"
-            )
-            raise typer.Exit(INTERRUPTED) from None
-        except MemoryError:
-            notes.print("[bold red]error:[/] out of memory; use a smaller --batch-size or fewer slices")
+        except KeyboardInterrupt as error:
+            notes.print("[bold]stopped[/]; the files that are there are whole, run the command again to go on")
+            raise typer.Exit(getattr(error, "status", INTERRUPTED)) from None
+        except (MemoryError, RuntimeError) as error:
+            if not out_of_memory(error):
+                raise
+            notes.print(f"[bold red]error:[/] {NO_MEMORY}")
+            raise typer.Exit(1) from None
+        except BrokenPipeError:
+            raise
+        except OSError as error:  # of the answer itself: --json > a full disk
+            with contextlib.suppress(OSError):
+                notes.print(f"[bold red]error:[/] {plain(error)}")
             raise typer.Exit(1) from None
 
 
@@ -89,6 +97,10 @@ def run_batch(
                     raise  # the next file could not be written either
             except ReconodeError as error:
                 batch.failed.append({"file": name(job), "error": str(error)})
+            except (MemoryError, RuntimeError) as error:
+                if not out_of_memory(error):
+                    raise
+                batch.failed.append({"file": name(job), "error": f"{name(job)}: {NO_MEMORY}"})
             advance(number, absolute=True)
     return batch
 

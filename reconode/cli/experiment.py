@@ -225,15 +225,15 @@ def run(
     for job in jobs:
         table.add_row(job.name, queue.state(plan, job))
     answer.print(table)
-    if not dry and any(not plan.result(job).exists() for job in jobs):
+    if not dry and any(not plan.done(job) for job in jobs):
         answer.print("not all are done; run the command again to go on")
-    Batch([job for job in jobs if plan.result(job).exists()], failed).finish()
+    Batch([job for job in jobs if plan.done(job)], failed).finish()
 
 
 def _work(plan: Plan, job: Job, left: float) -> None:
     from reconode.experiment import queue
 
-    if plan.result(job).exists():
+    if plan.done(job):
         return
     notes.print(f"{job.name}, {plan.name}" + ("" if math.isinf(left) else f", {left / 60:.0f} minutes left"))
     with training_bar(plan.steps) as watch:
@@ -299,7 +299,7 @@ def transfer(
     from reconode.experiment import transfer as tests
 
     for job in table_rows.jobs(list(models or table_rows.TABLE1), acceleration or [4.0], seed or [0], variant):
-        if not plan.result(job).exists():
+        if not plan.done(job):
             notes.print(f"{job.name}: not trained, so not tested")
         elif tests.run(plan, job, real):
             answer.print(str(tests.path(plan, job)))

@@ -2,13 +2,24 @@
 
 from __future__ import annotations
 
+import shlex
+import sys
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from reconode.cli.console import answer, find_device, notes, parse_budget, print_json, training_bar
+from reconode.cli.console import (
+    INTERRUPTED,
+    answer,
+    find_device,
+    notes,
+    parse_budget,
+    plain,
+    print_json,
+    training_bar,
+)
 from reconode.errors import DataError
 
 JsonOption = Annotated[bool, typer.Option("--json", help="Print the answer as JSON, for a program to read.")]
@@ -71,7 +82,7 @@ def train(
 
     from reconode import train as training
     from reconode import zoo
-    from reconode.runs import Settings
+    from reconode.runs import LAST, Settings
     from reconode.storage import weights
 
     seconds = parse_budget(budget)
@@ -107,8 +118,23 @@ def train(
     if init is not None:
         weights.load(network, model, init)
     notes.print(training.describe(network, settings))
-    with training_bar(steps) as watch:
-        progress = training.train(network, settings, folder, budget=seconds, resume=resume, device=device, watch=watch)
+    try:
+        with training_bar(steps) as watch:
+            progress = training.train(
+                network, settings, folder, budget=seconds, resume=resume, device=device, watch=watch
+            )
+    except KeyboardInterrupt as error:
+        again = shlex.join(["reconode", *(word for word in sys.argv[1:] if word != "--resume")])
+        saved = (folder / LAST).exists()
+        notes.print(
+            f"{plain(error) or 'stopped'}; "
+            + (
+                f"go on with: {plain(again)} --resume"
+                if saved
+                else f"nothing is saved, begin again with: {plain(again)}"
+            )
+        )
+        raise typer.Exit(getattr(error, "status", INTERRUPTED)) from None
     if json_output:
         print_json({"folder": str(folder), **vars(progress), "done": progress.step >= steps})
     elif progress.step < steps:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -13,9 +12,10 @@ from reconode import zoo
 from reconode.data import fastmri
 from reconode.data.fastmri import Volume
 from reconode.data.sources import SIMULATED, split
-from reconode.errors import UsageError
+from reconode.errors import DataError, UsageError
 from reconode.experiment.benchmark import Benchmark
 from reconode.runs import Settings
+from reconode.storage.whole import read_json
 
 RATES = (2e-3, 4e-3, 8e-3)
 """The learning rates that the search tries for each family."""
@@ -98,6 +98,10 @@ class Plan:
         """A job's results file."""
         return self.results / self.name / f"{job.name}.json"
 
+    def done(self, job: Job) -> bool:
+        """Whether a job has its results file; an empty one is what a crashed machine leaves."""
+        return self.result(job).is_file() and self.result(job).stat().st_size > 0
+
     def origin(self, job: Job) -> Job | None:
         """The training whose weights a job starts from."""
         return None if self.start is None else Job(job.model, 4, job.seed, self.start)
@@ -111,7 +115,10 @@ class Plan:
     def diverged(self, job: Job) -> list[float]:
         """Learning rates at which this very training diverged."""
         path = self.folder(job) / DIVERGED
-        return [float(rate) for rate in json.loads(path.read_text())] if path.exists() else []
+        rates = read_json(path) if path.exists() else []
+        if not isinstance(rates, list) or not all(isinstance(rate, float) for rate in rates):
+            raise DataError(f"{path}: expected a list of learning rates; remove it, or restore it")
+        return rates
 
     def with_rate(self, job: Job, rate: float) -> Settings:
         """Of a job's training with a learning rate of one's choice."""
@@ -165,7 +172,13 @@ class Plan:
         path = self.results / self.name / RATES_FILE
         if not path.exists():
             raise UsageError(f"{path}: no learning rates there yet; run `reconode experiment search` first")
-        return float(json.loads(path.read_text())["chosen"][family(model)])
+        said = read_json(path)
+        rate = (
+            said["chosen"].get(family(model)) if isinstance(said, dict) and isinstance(said.get("chosen"), dict) else 0
+        )
+        if not isinstance(rate, int | float) or not 0 < rate < math.inf:
+            raise DataError(f"{path}: no rate for {family(model)!r} under 'chosen'; remove it, and search again")
+        return float(rate)
 
 
 WHOLE = ("unet", "kiki-net")

@@ -7,22 +7,21 @@ work on one folder.
 
 from __future__ import annotations
 
-import contextlib
 import json
 import math
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from filelock import FileLock, Timeout
 from torch import nn
 
 from reconode import zoo
-from reconode.errors import UsageError
-from reconode.experiment import record
+from reconode.errors import DataError, UsageError
+from reconode.experiment import record, results
 from reconode.experiment.plan import DIVERGED, RATES, RATES_FILE, REPRESENTATIVES, TIE, Job, Plan
-from reconode.runs import BEST, LAST, LOG, Settings
+from reconode.runs import BEST, LAST, Settings, read_log
 from reconode.storage import weights
+from reconode.storage.lock import claim
 from reconode.storage.whole import write_whole
 from reconode.train import TrainingError, train
 
@@ -43,7 +42,7 @@ def run(
         UsageError: for settings that cannot work.
         DataError: for data or a checkpoint that cannot be used.
     """
-    if plan.result(job).exists():
+    if plan.done(job):
         return True
     folder, until = plan.folder(job), time.monotonic() + budget
     with claim(folder) as ours:
@@ -89,7 +88,7 @@ def first_weights(plan: Plan, job: Job, settings: Settings, resume: bool) -> nn.
     file = plan.folder(origin) / BEST
     if not file.exists() and origin.seed == 0:
         file = zoo.shipped(f"{origin.model}_{origin.variant}".rstrip("_"), origin.acceleration) or file
-    if not file.exists() or ((file.parent / LAST).exists() and not plan.result(origin).exists()):
+    if not file.exists() or ((file.parent / LAST).exists() and not plan.done(origin)):
         raise UsageError(f"{job.name} starts from {origin.name}, which is not trained: {file} isn't there or not done")
     weights.load(model, job.model, file)
     return model
@@ -143,49 +142,36 @@ def lowest_tied(scores: Mapping[str, float | None]) -> float:
 
 def state(plan: Plan, job: Job) -> str:
     """Where a job is, in words."""
-    if plan.result(job).exists():
+    if plan.done(job):
         return "done"
-    log = plan.folder(job) / LOG
-    lines = log.read_text().splitlines() if log.exists() else []
-    steps = next((json.loads(line)["step"] for line in reversed(lines) if line.endswith("}")), 0)
+    steps = max((entry["step"] for entry in read_log(plan.folder(job))), default=0)
     return f"{steps} of {plan.with_rate(job, 0.0).steps} steps" if steps else "not begun"
 
 
 def ship(plan: Plan, half: set[str]) -> list[Path]:
     """Copy seed 0's best weights of every finished training to where :func:`reconode.zoo.load` looks.
 
-    Of the variants, those of :data:`reconode.zoo.VARIANTS`.
+    Of the variants, those of :data:`reconode.zoo.VARIANTS`. The hashes of all files there are written anew.
+
+    Raises:
+        DataError: for a results file that is damaged, or of a model that there isn't.
     """
-    shipped = []
-    for result in sorted((plan.results / plan.name).glob("*_seed0*.json")):
-        said = json.loads(result.read_text())
-        job = Job(said["model"], said["acceleration"], variant=said["variant"])
+    copied = []
+    for path in sorted((plan.results / plan.name).glob("*_seed0*.json")):
+        said = results.read(path)
+        job = Job(said.model, said.acceleration, variant=said.variant)
+        if said.model not in zoo.MODELS or path.name != said.file_name:
+            raise DataError(f"{path}: of {said.model!r}, which is no model here or not what the file's name says")
         best = plan.folder(job) / BEST
-        if not said["training"] or not best.exists() or job.variant not in zoo.VARIANTS:
+        if said.training is None or not best.exists() or job.variant not in zoo.VARIANTS:
             continue
         tensors, about = weights.read(best)
         if job.model in half:
             tensors = {key: tensor.half() for key, tensor in tensors.items()}
-        about = {**about, "benchmark": said["benchmark"]["name"], "fingerprint": said["benchmark"]["fingerprint"]}
+        about = {**about, "benchmark": said.benchmark.name, "fingerprint": said.benchmark.fingerprint}
         about["settings"] = {key: value for key, value in about["settings"].items() if key != "keep"}
         name = f"{job.model}_{job.variant}".rstrip("_")
-        path = weights.SHIPPED / f"{name}_{job.acceleration:g}x.safetensors"
-        weights.write(path, tensors, about)
-        shipped.append(path)
-    return shipped
-
-
-@contextlib.contextmanager
-def claim(folder: Path) -> Iterator[bool]:
-    """Whether this process may work in a folder now; a lock that ends with the process, however that ends."""
-    folder.mkdir(parents=True, exist_ok=True)
-    lock = FileLock(folder / "lock")
-    try:
-        lock.acquire(timeout=0)
-    except Timeout:
-        yield False
-        return
-    try:
-        yield True
-    finally:
-        lock.release()
+        copied.append(weights.SHIPPED / f"{name}_{job.acceleration:g}x.safetensors")
+        weights.write(copied[-1], tensors, about)
+    weights.write_sums(weights.SHIPPED)
+    return copied

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import platform
 import subprocess
 import time
@@ -17,10 +16,11 @@ from torch import nn
 
 from reconode import evaluate, masks, zoo
 from reconode.data.fastmri import Volume
+from reconode.errors import DataError
 from reconode.experiment import results
 from reconode.experiment.plan import Job, Plan
 from reconode.experiment.results import Best, Data, Hardware, Result, Scored, TestData, Training
-from reconode.runs import LOG
+from reconode.runs import LOG, read_log
 from reconode.zoo import Model
 
 
@@ -92,9 +92,13 @@ def score(
 def training(plan: Plan, job: Job, failed: str | None) -> Training:
     """What a results file says of a training: settings, examples, time, and its curves."""
     settings, height = plan.settings(job), plan.benchmark.shape[0]
-    log = [json.loads(line) for line in (plan.folder(job) / LOG).read_text().splitlines()]
+    log = read_log(plan.folder(job))
     steps = [line for line in log if "relative" in line]
     validated = [line for line in log if "psnr" in line]
+    if not steps or not validated:
+        raise DataError(
+            f"{plan.folder(job) / LOG}: no steps or no validation in it; remove the folder, and train again"
+        )
     best = max(validated, key=lambda line: line["psnr"])
     width = max(1, len(steps) // 60)
     done = steps[-1]["step"]

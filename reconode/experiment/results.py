@@ -379,10 +379,10 @@ def files(folder: PathLike) -> list[Path]:
 
 def _parse(path: PathLike) -> Result | Transfer:
     """What a results file holds, checked."""
+    if not Path(path).is_file():  # a pipe would never come to an end
+        raise DataError(f"{path}: no such results file")
     try:
         text = Path(path).read_text(encoding="utf-8")
-    except FileNotFoundError:
-        raise DataError(f"{path}: no such results file") from None
     except (OSError, UnicodeDecodeError) as error:
         raise DataError(f"{path}: cannot be read as text: {error}") from error
     try:

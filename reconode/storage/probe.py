@@ -15,6 +15,7 @@ import contextlib
 import json
 import os
 import queue
+import signal
 import subprocess
 import sys
 import threading
@@ -306,6 +307,7 @@ def _answer(request: dict[str, Any]) -> dict[str, Any]:
 
 
 def _serve() -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's; when that ends, so does the input here
     with contextlib.suppress(ImportError, ValueError, OSError):
         import resource
 
