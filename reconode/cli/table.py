@@ -27,6 +27,7 @@ class Which(StrEnum):
     transfer = "transfer"
     ablations = "ablations"
     compare = "compare"
+    claims = "claims"
 
 
 class Format(StrEnum):
@@ -53,11 +54,11 @@ def print_table(
     variant: Annotated[str, typer.Option(help="table1: of the trainings, such as long.", show_default="none")] = "",
     group: Annotated[list[str] | None, typer.Option(help="transfer: groups of tests.", show_default="all")] = None,
 ) -> None:
-    """Print Table 1 beside the paper's, or by contrast, ablations, transfer tests, or one model against another."""
+    """Print Table 1 beside the paper's, its claims, or contrast, ablations, transfer, one model against another."""
     rows = list(names or [])
     if which is Which.compare and len(rows) != 2:
         raise UsageError(f"compare needs two models, or two results files, not {len(rows)}: reconode table compare A B")
-    if rows and which in (Which.table1, Which.contrast, Which.transfer):
+    if rows and which not in (Which.ablations, Which.compare):
         raise UsageError(f"table {which.value} takes no names, but {' '.join(rows)} came")
     given = sum(Path(name).is_file() for name in rows) if which is Which.compare else 0
     if given == 1:
@@ -113,7 +114,7 @@ def _make(
 
     Narrow tables, for a terminal or a page of paper, are of one acceleration each.
     """
-    from reconode.experiment import results, tables
+    from reconode.experiment import claims, results, tables
 
     if which is Which.transfer:
         tested = results.read_all_transfer(folder)
@@ -132,6 +133,8 @@ def _make(
         shown = accelerations or _accelerations(of_variant)
         columns = [[a] for a in shown] if narrow else [shown]
         return [tables.table1(runs, folder.name, some, variant) for some in columns]
+    if which is Which.claims:
+        return [claims.claims_table(runs)]
     if which is Which.contrast:
         return [tables.contrast_table(runs, a) for a in accelerations or _accelerations(runs)]
     if which is Which.ablations:
