@@ -7,7 +7,9 @@ GitHub and on paper a picture stands in. Their scripts are plain JavaScript modu
 
 from reconode.teach.widgets.file_explorer import file_explorer
 from reconode.teach.widgets.flow_plane import flow_plane
+from reconode.teach.widgets.image_comparer import image_comparer
 from reconode.teach.widgets.optimizer_race import optimizer_race
+from reconode.teach.widgets.results_table import results_table
 from reconode.teach.widgets.rings import rings
 from reconode.teach.widgets.sampling import sampling
 from reconode.teach.widgets.shift_dial import shift_dial
@@ -21,7 +23,9 @@ __all__ = [
     "Widget",
     "file_explorer",
     "flow_plane",
+    "image_comparer",
     "optimizer_race",
+    "results_table",
     "rings",
     "sampling",
     "shift_dial",
