@@ -113,9 +113,10 @@ def test_a_page_is_spared_what_it_does_not_use() -> None:
 
 
 def test_the_plan_agrees_with_the_chapters() -> None:
-    for chapter, title in zip(BOOK, chapters.PLAN, strict=False):
-        assert chapter.title == title
-    assert [c.number for c in BOOK] == list(range(1, len(BOOK) + 1))
+    for chapter in BOOK:
+        assert chapter.title == chapters.PLAN[chapter.number - 1]
+    numbers = [c.number for c in BOOK]
+    assert numbers == sorted(set(numbers)) and numbers[0] == 1
 
 
 def test_anchors_are_unique() -> None:

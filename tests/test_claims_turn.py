@@ -13,6 +13,7 @@ import test_claims_ch5 as ch5
 import test_claims_ch6 as ch6
 import test_claims_ch7 as ch7
 import test_claims_ch8 as ch8
+import test_claims_ch10 as ch10
 import test_claims_chapters as chapters
 
 SMALL = claims.SMALL
@@ -43,6 +44,13 @@ TURNS = [
     (ch7.test_equal_compute, "lt-euler_4x_seed0_long", -2),
     (ch8.test_the_control_that_decides, "lt-euler-26_4x_seed0", -1),
     (ch8.test_held_apart, "ft-euler-wide_4x_seed0", +1),
+    (ch10.test_the_first_picture, "ft-euler_4x_seed0_long", -1),
+    (ch10.test_two_trainings_of_one_function_pass_the_papers_test, "lt-euler_4x_seed0", +0.5),
+    (ch10.test_what_was_found, "fa-euler-continuous_4x_seed0", +0.5),
+    (ch10.test_what_was_not_found, "lt-rk2_8x_seed0_fine", +1),
+    (ch10.test_what_came_out_otherwise, "ft-rk4_4x_seed0_long", -1),
+    (ch10.test_the_matrix_on_the_page_is_of_these_results, "lt-rk4_4x_seed*", -2),
+    (ch10.test_the_recap, "d5c5_4x_seed0_long", -1),
     (chapters.test_fixed_solvers_of_the_table, "ft-rk4_4x_seed0", -1),
 ]
 
@@ -57,7 +65,7 @@ def folder(tmp_path, monkeypatch):
     """A copy of the results that the claims read in place of them."""
     copy = tmp_path / "results" / "small"
     shutil.copytree(SMALL, copy)
-    for module in (claims, answers, ch5, ch6, ch7, ch8, chapters):
+    for module in (claims, answers, ch5, ch6, ch7, ch8, ch10, chapters):
         if hasattr(module, "SMALL"):
             monkeypatch.setattr(module, "SMALL", copy)
     claims.everything.cache_clear()

@@ -14,10 +14,12 @@ import numpy as np
 import pytest
 import torch
 from conftest import smooth_images
+from test_results import made_up_run
 
 from reconode import masks
 from reconode.data import fastmri
 from reconode.errors import DataError, OutputError, UsageError
+from reconode.experiment import results
 from reconode.physics import HYBRID, MRIOperator, center_crop, fft, ifft
 from reconode.solvers import HEUN, RK4, integrate
 from reconode.teach import widgets
@@ -78,6 +80,44 @@ def example_file_explorer() -> widgets.Widget:
     return widgets.file_explorer(example_volume())
 
 
+@functools.cache
+def example_runs() -> tuple[results.Result, ...]:
+    """Some rows, one of three seeds, one broken off; a second length; 8x; two methods without training."""
+    levels = {
+        "unet": 24.0,
+        "d5c5": 25.1,
+        "ft-euler": 24.6,
+        "lt-euler": 24.7,
+        "fa-euler-continuous": 23.0,
+        "pc-flow": 26,
+    }
+    runs = [made_up_run(name, level=level) for name, level in levels.items()]
+    runs[4]["training"] |= {"steps": 300, "examples": 300, "finished": True}
+    runs += [made_up_run("lt-rk4", seed, level=25 + seed / 10) for seed in range(3)]
+    runs += [made_up_run(name, variant="long", level=level + 1) for name, level in levels.items() if name != "unet"]
+    for run in runs[9:]:
+        run["training"] |= {"steps": 3000, "examples": 3000}
+    for acceleration in (4.0, 8.0):
+        runs += [made_up_run(name, acceleration=acceleration, level=23.5) for name in ("zero-filled", "wavelet")]
+    runs += [made_up_run(name, acceleration=8.0, level=level - 4) for name, level in levels.items()]
+    return tuple(results.parse(run) for run in runs)
+
+
+OPERATIONS = {"unet": 1.6, "d5c5": 1.0, "ft-euler": 1.0, "lt-euler": 1.0, "lt-rk4": 5.0, "pc-flow": 3.0}
+
+
+def example_results_table() -> widgets.Widget:
+    return widgets.results_table(example_runs(), OPERATIONS)
+
+
+def example_image_comparer() -> widgets.Widget:
+    target = smooth_images(1, 48, 56)[0].abs()
+    generator = torch.Generator().manual_seed(1)
+    noise = torch.randn(3, 48, 56, generator=generator) * torch.tensor([0.1, 0.05, 0.02]).view(3, 1, 1)
+    images = dict(zip(("poor", "fair", "good"), (target + noise).abs(), strict=True))
+    return widgets.image_comparer(target, images, about="An example.")
+
+
 def example_rings() -> widgets.Widget:
     states, _, mask = example_states()
     truth, fixed, learned = (states[n][0] for n in (5, 2, 3))
@@ -105,6 +145,8 @@ def example_dials() -> dict[str, list[dict]]:
 
 MAKE = {
     "file_explorer": example_file_explorer,
+    "image_comparer": example_image_comparer,
+    "results_table": example_results_table,
     "rings": example_rings,
     "shift_dial": lambda: widgets.shift_dial(example_dials()),
     "sampling": widgets.sampling,

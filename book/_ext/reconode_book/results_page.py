@@ -57,7 +57,7 @@ def paper_only() -> str:
 
 def benchmark(folder: Path) -> str:
     """Its Table 1, ablations and transfer, each as far as it was run."""
-    from reconode.experiment import results, tables
+    from reconode.experiment import claims, results, tables
     from reconode.figures import results as drawing
 
     runs, moved = results.read_all(folder), results.read_all_transfer(folder)
@@ -66,6 +66,7 @@ def benchmark(folder: Path) -> str:
     for variant in (LONG, FINE):
         there = sorted({r.acceleration for r in runs if r.variant == variant})
         parts += [tables.table1(runs, folder.name, there, variant).markdown()] if there else []
+    parts += ["### The paper's claims", claims.claims_table(runs).markdown()]
     for a in speeds:
         parts += _figure(
             f"{folder.name}-parameters-{a:g}x",

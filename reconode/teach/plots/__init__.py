@@ -14,6 +14,7 @@ from reconode.teach.plots.gradients import (
     ways_back,
 )
 from reconode.teach.plots.learned import added, by_frequency, learned_step
+from reconode.teach.plots.reproduction import against_the_paper, crimes, curves_by_cost
 from reconode.teach.plots.shifts import dials_picture, kept, long_run
 from reconode.teach.plots.stages import attention, contributions, deviations, differences, four_stages
 from reconode.teach.plots.training import accountings, contrast, falling, signed, validations
@@ -21,12 +22,15 @@ from reconode.teach.plots.training import accountings, contrast, falling, signed
 __all__ = [
     "accountings",
     "added",
+    "against_the_paper",
     "attention",
     "axes",
     "by_frequency",
     "contrast",
     "contributions",
+    "crimes",
     "curves",
+    "curves_by_cost",
     "deviations",
     "dials_picture",
     "differences",

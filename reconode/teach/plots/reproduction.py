@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from reconode import zoo
 from reconode.experiment import paper
 from reconode.experiment.claims import FLOOR
 from reconode.experiment.rows import Row, compare
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 SHORT = "ReconODE-"
+HATCHES = ("", "////")
 
 
 def against_the_paper(panels: Mapping[str, Sequence[Row]], base: Row, floor: float = FLOOR) -> Figure:
@@ -89,6 +91,10 @@ def curves_by_cost(rows: Sequence[Row], cost: Callable[[Row], float]) -> Figure:
         ax.set_xlabel(words, fontsize=TEXT, color=INK)
         ax.set_ylabel("validation PSNR, dB", fontsize=TEXT, color=INK)
     plots[1].set_xscale("log")
+    low, high = plots[1].get_xlim()
+    ticks = [t for t in (0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10) if low <= t <= high]
+    plots[1].set_xticks(ticks, [f"{t:g}" for t in ticks])
+    plots[1].minorticks_off()
     handles, labels = plots[0].get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside lower center", ncols=2, fontsize=SMALL, frameon=False, handlelength=3)
     return figure
@@ -108,7 +114,10 @@ def crimes(gained: Mapping[str, Mapping[str, float]], floor: float = FLOOR) -> F
     for n, (name, by_way) in enumerate(gained.items()):
         model = name.partition("_")[0]
         places = [k + (n - (len(gained) - 1) / 2) * thick for k in range(len(ways))]
-        ax.barh(places, [by_way[w] for w in ways], height=0.92 * thick, color=style(model).color, label=_title(model))
+        look: dict[str, Any] = {"color": style(model).color, "label": zoo.find(model).title.removeprefix(SHORT)}
+        if zoo.find(model).family == "classical":  # all of them grey
+            look |= {"hatch": HATCHES[n % len(HATCHES)], "edgecolor": "white"}
+        ax.barh(places, [by_way[w] for w in ways], height=0.92 * thick, **look)
     ax.axvline(0, color=INK, linewidth=1)
     ax.set_yticks(range(len(ways)), ways, fontsize=SMALL)
     ax.invert_yaxis()
@@ -117,12 +126,6 @@ def crimes(gained: Mapping[str, Mapping[str, float]], floor: float = FLOOR) -> F
     handles, labels = ax.get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside lower center", ncols=3, fontsize=SMALL, frameon=False)
     return figure
-
-
-def _title(model: str) -> str:
-    from reconode import zoo
-
-    return zoo.find(model).title.removeprefix(SHORT)
 
 
 def _plain(ax: Axes) -> None:

@@ -1,4 +1,4 @@
-"""Chapter 10: reconstructions of one slice in one window and at one zoom, and what a chosen detail makes of their order."""
+"""Chapter 10: reconstructions of one slice in one window and at one zoom, and their scores in the part that is seen."""
 
 from __future__ import annotations
 
@@ -26,7 +26,9 @@ BUDGET = 38_000
 TARGET = "Target"
 
 
-def image_comparer(target: Tensor, images: Mapping[str, Tensor], *, shown: tuple[str, ...] = (), about: str = "") -> Widget:
+def image_comparer(
+    target: Tensor, images: Mapping[str, Tensor], *, shown: tuple[str, ...] = (), about: str = ""
+) -> Widget:
     """Magnitudes of one slice by several methods: pick some, zoom and move all at once, and read the PSNR of the view.
 
     The PSNR of a view has the whole target's maximum for its peak, so that views can be compared. All numbers are of

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
@@ -69,7 +69,9 @@ def results_table(runs: Sequence[Result], operations: Mapping[str, float], *, re
         usual = None if length == EQUAL else _usual(rows)
         entries = [_entry(row, names, usual, spent) for row in rows]
         for metric, step in METRICS.items():
-            for entry, interval in zip(entries, _intervals(_scores(rows, metric)).T, strict=True):
+            for entry, interval in zip(
+                entries, _intervals(_scores(rows, metric, rows[0].per_volume(metric))).T, strict=True
+            ):
                 entry[metric] = [round(float(v) / step) for v in interval]
         sets.append({"acceleration": f"{acceleration:g}", "length": length, "seed": seed, "rows": entries})
         for metric in METRICS:
@@ -95,15 +97,15 @@ def results_table(runs: Sequence[Result], operations: Mapping[str, float], *, re
 
 def pairwise(rows: Sequence[Row], metric: str) -> np.ndarray:
     """Mean and 95 % interval of every row minus each later one, ``(3, pairs)``."""
-    scores = _scores(rows, metric)
+    scores = _scores(rows, metric, sorted(rows[0].per_volume(metric)))
     a, b = np.triu_indices(len(rows), 1)
     return _intervals(scores[a] - scores[b])
 
 
-def _scores(rows: Sequence[Row], metric: str) -> np.ndarray:
-    """Of each row and each knee, in one order of the knees, which is that of the first results file."""
+def _scores(rows: Sequence[Row], metric: str, knees: Iterable[str]) -> np.ndarray:
+    """Of each row and each knee; a bootstrap depends on the order of the knees in its last digits."""
     found = [row.per_volume(metric) for row in rows]
-    return np.array([[one[name] for name in found[0]] for one in found])
+    return np.array([[one[name] for one in found] for name in knees]).T
 
 
 def _intervals(values: np.ndarray) -> np.ndarray:
@@ -133,7 +135,9 @@ def _by_length(runs: Sequence[Result]) -> Tables:
         for words, some in sorted(lengths.items(), key=lambda item: (item[0].startswith("+"), _steps(item[1]))):
             seeds = sorted({str(r.seed) for r in some})
             for seed in (ALL, *(seeds if len(seeds) > 1 else ())):
-                tables[acceleration, words, seed] = _rows([*classical, *(r for r in some if seed in (ALL, str(r.seed)))])
+                tables[acceleration, words, seed] = _rows(
+                    [*classical, *(r for r in some if seed in (ALL, str(r.seed)))]
+                )
     return tables
 
 

@@ -38,18 +38,17 @@ async function build({ root }, data) {
     column: columns / 2,
   };
 
-  /** What is seen, in whole pixels: first row and column, and one past the last. */
+  /** What is seen; in whole pixels, of which more than half is seen: the first, and one past the last. */
   function view() {
     const [height, width] = [rows / state.zoom, columns / state.zoom];
     const [top, left] = [state.row - height / 2, state.column - width / 2];
-    const whole = (/** @type {number} */ v) => Math.round(v * 1e6) / 1e6;
     return {
       top,
       left,
       height,
       width,
-      rows: [Math.floor(whole(top)), Math.ceil(whole(top + height))],
-      columns: [Math.floor(whole(left)), Math.ceil(whole(left + width))],
+      rows: [Math.round(top), Math.round(top + height)],
+      columns: [Math.round(left), Math.round(left + width)],
     };
   }
 
@@ -68,13 +67,18 @@ async function build({ root }, data) {
     const pad = make("div", { class: "brush view" });
     if (i === 0)
       for (const [key, value] of Object.entries({
-        role: "slider", tabindex: "0", "aria-label": "View of all pictures", "aria-valuemin": "1", "aria-valuemax": String(MOST),
+        role: "slider",
+        tabindex: "0",
+        "aria-label": "View of all pictures",
+        "aria-valuemin": "1",
+        "aria-valuemax": String(MOST),
       }))
         pad.setAttribute(key, value);
     const source = make("canvas", { width: columns, height: rows });
     const pixels = new ImageData(columns, rows);
     listen(pad);
-    return { element: make("figure", {}, make("figcaption", {}, name), make("div", { class: "stage" }, canvas, note, pad)), canvas, note, pad, source, pixels };
+    const stage = make("div", { class: "stage" }, canvas, note, pad);
+    return { element: make("figure", {}, make("figcaption", {}, name), stage), canvas, note, pad, source, pixels };
   });
   const pad = panels[0].pad;
 
@@ -103,10 +107,11 @@ async function build({ root }, data) {
     part: make("td", { "data-key": "part" + i }),
   }));
   for (const { row, whole, ssim, part } of cells) row.append(whole, ssim, part);
+  const headings = ["method", "PSNR, dB", "SSIM", "PSNR of this view"];
   const table = make(
     "table",
     {},
-    make("thead", {}, make("tr", {}, ...["method", "PSNR, dB", "SSIM", "PSNR of this view"].map((t) => make("th", { scope: "col" }, t)))),
+    make("thead", {}, make("tr", {}, ...headings.map((text) => make("th", { scope: "col" }, text)))),
     make("tbody", {}, ...cells.slice(1).map((c) => c.row)),
   );
   const message = make("p", { class: "message" });
@@ -240,9 +245,33 @@ async function build({ root }, data) {
     return make("label", {}, input, make("span", {}, name));
   });
   const percent = (/** @type {number} */ v) => Math.round(100 * v) + " % of the maximum";
-  const zoom = slider({ name: "zoom", label: "Zoom", min: 1, max: MOST, step: 0.1, value: 1, text: (v) => fixed(v, 1) + "×", changed: (v) => zoomTo(v) });
-  const white = slider({ name: "white", label: "White, and brighter, at", min: 0.1, max: 1, step: 0.05, value: state.white, text: percent, changed: (v) => { state.white = v; update(); } });
-  const most = slider({ name: "most", label: "Errors shown up to", min: 0.05, max: 0.5, step: 0.05, value: state.most, text: percent, changed: (v) => { state.most = v; update(); } });
+  const zoom = slider({
+    name: "zoom",
+    label: "Zoom",
+    min: 1,
+    max: MOST,
+    step: 0.1,
+    value: 1,
+    text: (v) => fixed(v, 1) + "×",
+    changed: (v) => zoomTo(v),
+  });
+  /** @param {"white" | "most"} name @param {string} label @param {number} min @param {number} max */
+  const scale = (name, label, min, max) =>
+    slider({
+      name,
+      label,
+      min,
+      max,
+      step: 0.05,
+      value: state[name],
+      text: percent,
+      changed: (v) => {
+        state[name] = v;
+        update();
+      },
+    });
+  const white = scale("white", "White from", 0.1, 1);
+  const most = scale("most", "Errors shown up to", 0.05, 0.5);
   const what = choice({
     label: "Show",
     options: { images: "images", errors: "errors" },
@@ -255,10 +284,12 @@ async function build({ root }, data) {
     },
   });
   most.element.hidden = true;
+  const methods = make("fieldset", { class: "choice wide" }, make("legend", {}, "Methods"), make("div", {}, ...picks));
+  const whole = button("Whole slice", () => moveTo(rows / 2, columns / 2, 1));
   root.append(
-    make("div", { class: "controls" }, make("fieldset", { class: "choice wide" }, make("legend", {}, "Methods"), make("div", {}, ...picks)), what, white.element, most.element),
+    make("div", { class: "controls" }, methods, what, white.element, most.element),
     make("div", { class: "panels three" }, ...panels.map((p) => p.element)),
-    make("div", { class: "controls" }, zoom.element, make("div", { class: "row" }, button("Whole slice", () => moveTo(rows / 2, columns / 2, 1)))),
+    make("div", { class: "controls" }, zoom.element, make("div", { class: "row" }, whole)),
     table,
     message,
     make(
