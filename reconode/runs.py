@@ -8,7 +8,7 @@ import math
 import signal
 import threading
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -76,11 +76,16 @@ class Settings:
 
 @dataclass
 class Progress:
-    """How far a training is."""
+    """How far a training is.
+
+    `best` is the validation PSNR of the best weights; `silent` names their ReLUs that are never on, in any channel, on
+    any validation slice (:mod:`reconode.dead_relus`): what follows one of them sees a constant.
+    """
 
     step: int = 0
     best: float = -math.inf
     seconds: float = 0.0
+    silent: list[str] = field(default_factory=list)
 
 
 class Run:

@@ -18,7 +18,7 @@ from accelerate import Accelerator
 from accelerate.state import AcceleratorState
 from torch import Tensor, nn
 
-from reconode import metrics
+from reconode import dead_relus, metrics
 from reconode.data.slices import Batch, slab
 from reconode.data.sources import SIMULATED, Folder, Simulated, Source, check_share
 from reconode.errors import ReconodeError, StoppedError, UsageError, out_of_memory
@@ -57,7 +57,8 @@ def train(
         save_every: seconds from one checkpoint to the next, where no validation comes before.
         watch: called after each step with its number and, each `settings.log_every` steps, the log's line of means
             since the last one: {"loss", "relative", "gradient", "learning_rate"}, where relative is the loss over the
-            zero-filled images' loss; else with {}. At each validation with {"psnr", "ssim", "nmse"}.
+            zero-filled images' loss; else with {}. At each validation with {"psnr", "ssim", "nmse", "dead"}, where dead
+            is how many channels of the network's ReLUs are never on (:mod:`reconode.dead_relus`).
 
     Raises:
         UsageError: for a model or settings that cannot work.
@@ -137,11 +138,11 @@ def train(
                 run.since.clear()
             watch(progress.step, values)
             if checked:
-                scores = validate(model, data, accelerator)
+                scores, silent = validate(model, data, accelerator)
                 run.log(progress, scores)
                 watch(progress.step, scores)
                 if scores["psnr"] > progress.best:
-                    progress.best = scores["psnr"]
+                    progress.best, progress.silent = scores["psnr"], silent
                     run.save_best(model, progress)
             if checked or time.monotonic() - saved > save_every:
                 run.save(model, optimizer, progress)
@@ -211,20 +212,25 @@ def loss(x: Tensor, batch: Batch) -> Tensor:
 
 
 @torch.no_grad()
-def validate(model: nn.Module, data: Source, accelerator: Accelerator) -> dict[str, float]:
-    """Mean scores over the validation volumes by fastMRI's convention, in the files' own unit."""
+def validate(model: nn.Module, data: Source, accelerator: Accelerator) -> tuple[dict[str, float], list[str]]:
+    """Mean scores over the validation volumes by fastMRI's convention, in the files' own unit, and the dead ReLUs.
+
+    With the scores, how many channels are never on; beside them the names of the ReLUs of which none ever is.
+    """
     model.eval()
     volumes: dict[str, list[tuple[Tensor, Tensor]]] = {}
+    found = dead_relus.Found()
     for batch in data.validation():
         batch = batch.to(accelerator.device)
         assert batch.target is not None
-        with accelerator.autocast():
+        with accelerator.autocast(), dead_relus.watch(model, found):
             x = model(batch.y, batch.E)
         for image, target, meta in zip(x.abs().cpu(), batch.target.cpu(), batch.meta, strict=True):
             volumes.setdefault(meta.file, []).append((image * meta.scale, target * meta.scale))
     model.train()
     per_volume = [metrics.scores(*map(torch.stack, zip(*pairs, strict=True))) for pairs in volumes.values()]
-    return {key: sum(getattr(s, key) for s in per_volume) / len(per_volume) for key in ("psnr", "ssim", "nmse")}
+    scores = {key: sum(getattr(s, key) for s in per_volume) / len(per_volume) for key in ("psnr", "ssim", "nmse")}
+    return {**scores, "dead": found.dead}, found.silent
 
 
 def describe(model: nn.Module, settings: Settings) -> str:

@@ -48,7 +48,7 @@ def test_a_row_is_trained_tested_and_written(plan):
     said = read(plan, job)
     assert (said["model"], said["parameters"], said["acceleration"]) == ("lt-euler", 30_110, 4)
     assert said["benchmark"]["fingerprint"] == TINY.fingerprint
-    assert said["training"]["steps"] == 4
+    assert said["training"]["steps"] == 4 and said["training"]["silent"] == []
     assert said["training"]["examples"] == 2, "four slabs of half a slice"
     assert [v["name"] for v in said["volumes"]] == ["test000.h5", "test001.h5"]
     model = zoo.load("lt-euler", file=plan.folder(job) / "best.safetensors")

@@ -232,6 +232,19 @@ class TestParse:
         with pytest.raises(DataError, match=f"^some.json: {message}"):
             results.parse(run, "some.json")
 
+    def test_who_never_looked_for_dead_relus_does_not_say_there_are_none(self):
+        run = made_up_run()
+        assert (
+            results.parse(run).training.silent is None and "silent" not in schema.plain(results.parse(run))["training"]
+        )
+        for silent in ([], ["stages.2, ReLU 4"]):
+            run["training"]["silent"] = silent
+            assert results.parse(run).training.silent == tuple(silent)
+            assert schema.plain(results.parse(run))["training"]["silent"] == silent
+        run["training"]["silent"] = [3]
+        with pytest.raises(DataError, match=r"training\.silent: expected a list of texts"):
+            results.parse(run)
+
     def test_every_key_is_needed(self):
         for transfer, run in ((False, made_up_run()), (True, made_up_transfer())):
             for key in run:

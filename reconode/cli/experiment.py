@@ -231,13 +231,17 @@ def run(
 
 
 def _work(plan: Plan, job: Job, left: float) -> None:
-    from reconode.experiment import queue
+    from reconode import dead_relus
+    from reconode.experiment import queue, results
 
     if plan.done(job):
         return
     notes.print(f"{job.name}, {plan.name}" + ("" if math.isinf(left) else f", {left / 60:.0f} minutes left"))
     with training_bar(plan.steps) as watch:
-        queue.run(plan, job, left, watch)
+        done = queue.run(plan, job, left, watch)
+    training = results.read(plan.result(job)).training if done else None
+    if training and training.silent:
+        notes.print(f"[bold yellow]warning:[/] {dead_relus.warning(training.silent)}")
 
 
 @experiment.command(epilog="Example:  reconode experiment cost --table1 --size full --precision bf16")

@@ -80,8 +80,8 @@ def train(
     """Train a network: the paper's loss and optimiser, on simulated anatomy or on fastMRI's files."""
     import torch
 
+    from reconode import dead_relus, zoo
     from reconode import train as training
-    from reconode import zoo
     from reconode.runs import LAST, Settings
     from reconode.storage import weights
 
@@ -135,6 +135,8 @@ def train(
             )
         )
         raise typer.Exit(getattr(error, "status", INTERRUPTED)) from None
+    if progress.silent:
+        notes.print(f"[bold yellow]warning:[/] {dead_relus.warning(progress.silent)}")
     if json_output:
         print_json({"folder": str(folder), **vars(progress), "done": progress.step >= steps})
     elif progress.step < steps:

@@ -20,7 +20,8 @@ from reconode.errors import DataError
 from reconode.experiment import results
 from reconode.experiment.plan import Job, Plan
 from reconode.experiment.results import Best, Data, Hardware, Result, Scored, TestData, Training
-from reconode.runs import LOG, read_log
+from reconode.runs import BEST, LOG, read_log
+from reconode.storage import weights
 from reconode.zoo import Model
 
 
@@ -103,6 +104,7 @@ def training(plan: Plan, job: Job, failed: str | None) -> Training:
     width = max(1, len(steps) // 60)
     done = steps[-1]["step"]
     bins = [steps[i : i + width] for i in range(0, len(steps), width)]
+    silent = weights.read(plan.folder(job) / BEST)[1]["progress"].get("silent")  # an older version did not look
     told = {key: value for key, value in asdict(settings).items() if key not in ("keep", "workers", "data")}
     return Training(
         settings=told,
@@ -116,6 +118,7 @@ def training(plan: Plan, job: Job, failed: str | None) -> Training:
         validation=tuple((v["step"], v["psnr"], v["ssim"], v["nmse"]) for v in validated),
         diverged_at=tuple(plan.diverged(job)),
         failed=failed or "",
+        silent=None if silent is None else tuple(silent),
     )
 
 

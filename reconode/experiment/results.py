@@ -1,9 +1,8 @@
 """Results as files: one JSON for each run of the experiment, checked when written and when read.
 
-Every number of the book's tables and figures comes from such a file. The dataclasses here are its definition: their
-fields are the file's keys, their hints what a key must hold (:mod:`reconode.experiment.schema` reads them). A later
-version of the library may add keys, so unknown keys are ignored; what a key means never changes without a new schema
-number.
+Every number of the book's tables and figures comes from such a file. The dataclasses here are its definition: fields
+are its keys, hints what a key must hold (:mod:`reconode.experiment.schema` reads them). A later version of the library
+may add keys, so unknown keys are ignored; what a key means never changes without a new schema number.
 """
 
 from __future__ import annotations
@@ -24,6 +23,7 @@ from reconode.experiment.schema import (
     Kind,
     Least,
     Name,
+    Names,
     Number,
     Numbers,
     Open,
@@ -148,6 +148,7 @@ class Training:
         validation: (step, PSNR, SSIM, NMSE).
         diverged_at: learning rates at which it diverged before.
         failed: why it stopped, or "".
+        silent: ReLUs of the tested weights that were never on in validation; None where nobody looked, as before 0.1.
     """
 
     settings: Open
@@ -161,6 +162,7 @@ class Training:
     validation: Annotated[Points, points("step", "psnr", "ssim", "nmse")]
     diverged_at: Numbers = ()
     failed: Said = ""
+    silent: Names | None = None
 
 
 @dataclass(frozen=True)
@@ -291,11 +293,7 @@ def file_name(model: str, acceleration: float, seed: int, variant: str = "") -> 
 
 
 def parse(content: Any, path: PathLike = "the result") -> Result | Transfer:
-    """A run's result, or a transfer result, from what a file's JSON holds.
-
-    Args:
-        content: of the JSON.
-        path: of the file, for the message.
+    """A run's result, or a transfer result, from the content of a file's JSON; the path is for messages.
 
     Raises:
         DataError: one sentence with the file, the key and what was expected there.

@@ -196,6 +196,10 @@ Numbers = Annotated[
     tuple[float, ...],
     Kind("a list of numbers", lambda v: isinstance(v, list | tuple) and all(map(_is_number, v))),
 ]
+Names = Annotated[
+    tuple[str, ...],
+    Kind("a list of texts", lambda v: isinstance(v, list | tuple) and all(isinstance(n, str) and n for n in v)),
+]
 Size = Annotated[
     tuple[int, int],
     Kind(
