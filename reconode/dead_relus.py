@@ -85,7 +85,7 @@ def watch(model: nn.Module, found: Found | None = None) -> Iterator[Found]:
         model: a network whose ReLUs have maps ``(batch, channels, rows, columns)`` or vectors ``(batch, channels)``.
         found: goes on with what an earlier block noted; None begins anew.
     """
-    found = Found() if found is None else found
+    noted = Found() if found is None else found
     inside, counts = [""], {"": 0}
 
     def enter(name: str) -> Any:
@@ -104,7 +104,7 @@ def watch(model: nn.Module, found: Found | None = None) -> Iterator[Found]:
             if func in RELUS:
                 name = inside[-1]
                 counts[name] += 1
-                note(found, name, counts[name], out.detach())
+                note(noted, name, counts[name], out.detach())
             return out
 
     named = [(name, module) for name, module in model.named_modules() if name]
@@ -112,7 +112,7 @@ def watch(model: nn.Module, found: Found | None = None) -> Iterator[Found]:
     hooks += [module.register_forward_hook(leave, always_call=True) for _, module in named]
     try:
         with Look():
-            yield found
+            yield noted
     finally:
         for hook in hooks:
             hook.remove()
