@@ -85,18 +85,24 @@ def test_not_the_same_solver(wrong, reason):
     assert "is what it was" in check.ex8_2(lambda m: m).text
 
 
+def off(before, largest=True, over=(0, 2, 3), strictly=False, images=slice(None)):
+    found = before[images].amax(over) if largest else before[images].mean(over)
+    return torch.nonzero(found < 0 if strictly else found <= 0).flatten().tolist()
+
+
 @pytest.mark.parametrize(
-    "answer, reason",
+    "wrong, reason",
     [
-        ([1 / 6, 1 / 3, 1 / 3, 1 / 6], "exponentials"),
-        (-torch.tensor([1 / 6, 1 / 3, 1 / 3, 1 / 6]).log(), "sign"),
-        (torch.zeros(4), "0.25"),
-        (torch.zeros(3), "shape"),
+        ({"largest": False}, "mean"),
+        ({"strictly": True}, "zero"),
+        ({"images": slice(1)}, "first image"),
     ],
 )
-def test_not_rk4s_start(answer, reason):
-    assert check.ex8_3([0.0, 2**0.5 * 0 + 0.693147, 0.693147, 0.0]).right, "any shift will do"
-    assert reason in check.ex8_3(answer).text
+def test_not_the_dead(wrong, reason):
+    assert check.ex8_3(off).right
+    assert check.ex8_3(lambda before: torch.tensor(off(before))).right, "a tensor is a list too"
+    assert reason in check.ex8_3(lambda before: off(before, **wrong)).text
+    assert "alive" in check.ex8_3(lambda before: [c for c in range(6) if c not in off(before)]).text
 
 
 @pytest.mark.parametrize("answer, reason", [(20, "attention"), (5, "five"), (25.7, "whole"), (104, "channels")])

@@ -70,3 +70,17 @@ def test_rows_that_are_not_there():
         evidence.row("d5c5", seed=99)
     with pytest.raises(UsageError, match="d5c5"):
         evidence.row("d5c55")
+
+
+def test_seed_means_are_the_files():
+    means = evidence.seed_means("lt-rk2")
+    assert sorted(means)[:3] == [0, 1, 2]
+    for seed, mean in means.items():
+        run = results.read(evidence.folder() / f"lt-rk2_4x_seed{seed}.json")
+        assert mean == pytest.approx(sum(v.psnr for v in run.volumes) / len(run.volumes))
+    assert evidence.seed_means("lt-rk2_never") == {}
+
+
+def test_work_is_counted_by_hand_for_d5c5():
+    channels = 2 * 32 + 3 * 32 * 32 + 32 * 2
+    assert evidence.work("d5c5_long") == evidence.work("d5c5") == 5 * 2 * 9 * channels * 16 * 112

@@ -50,3 +50,12 @@ def test_learned(measured, count):
     assert len(step.stages) == len(step.parts) == count
     torch.testing.assert_close(step.weights.sum(1), torch.ones(2, 24, 40))
     assert all(float(E(part).abs().max()) < 1e-4 for part in step.parts), "measured samples stay"
+
+
+def test_agreement_is_a_cosine():
+    a = torch.tensor([[1.0 + 0j, 0]])
+    taken = [
+        stages.Taken(a, [a, b], [a, b], torch.ones(1, 2, 1, 2))
+        for b in (3 * a, -a, torch.tensor([[0, 1 + 0j]]), a + torch.tensor([[0, 1j]]))
+    ]
+    assert stages.agreement(taken) == pytest.approx([1, -1, 0, 0.5**0.5])

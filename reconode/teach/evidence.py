@@ -10,12 +10,16 @@ import subprocess
 from functools import cache
 from pathlib import Path
 
+import torch
+from torch.utils.flop_counter import FlopCounterMode
+
 from reconode import zoo
 from reconode._version import __version__
 from reconode.errors import DataError
 from reconode.experiment import results
 from reconode.experiment.results import Result
 from reconode.experiment.rows import Row, make_row
+from reconode.physics import MRIOperator
 
 HOME = "https://github.com/reconode/reconode"
 CLONE = Path("reconode")
@@ -75,6 +79,23 @@ def row(name: str, *, seed: int | None = 0, acceleration: float = 4, benchmark: 
     if not chosen:
         raise DataError(f"no run of {name} at {acceleration:g}x among the results of {benchmark}")
     return make_row(chosen)
+
+
+def seed_means(name: str, *, acceleration: float = 4, benchmark: str = "small") -> dict[int, float]:
+    """Mean PSNR in dB of each seed's run, by its seed; empty where none is there."""
+    if not any(r.row_name == name and r.acceleration == acceleration for r in runs(benchmark)):
+        return {}
+    found = row(name, seed=None, acceleration=acceleration, benchmark=benchmark)
+    return dict(zip((r.seed for r in found.runs), found.seed_means("psnr"), strict=True))
+
+
+@cache
+def work(name: str) -> int:
+    """Operations of a row's network on one slice, counted on 16 × 112 samples, two for a multiply-add."""
+    E = MRIOperator(torch.arange(112) % 2 == 0)
+    with FlopCounterMode(display=False) as counter, torch.no_grad():
+        zoo.untrained(name.partition("_")[0])(torch.zeros(1, 1, 16, 112, dtype=torch.complex64), E)
+    return int(counter.get_total_flops())
 
 
 def has(name: str, *, seed: int = 0, acceleration: float = 4, benchmark: str = "small") -> bool:

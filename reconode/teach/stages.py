@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 import torch
@@ -25,6 +25,12 @@ class Taken(NamedTuple):
     stages: list[Tensor]
     parts: list[Tensor]
     weights: Tensor
+
+
+def agreement(steps: Iterable[Taken]) -> list[float]:
+    """The cosine between the first two stages of each step: 1 where both point one way, −1 where they are opposed."""
+    pairs = ([F.flatten() for F in taken.stages[:2]] for taken in steps)
+    return [float(torch.vdot(a, b).real / a.norm() / b.norm()) for a, b in pairs]
 
 
 @torch.no_grad()

@@ -6,15 +6,13 @@ import math
 from typing import Any
 
 import torch
-from torch import Tensor
 
 from reconode.models import LearnedSolver
 from reconode.networks import Attention, count_parameters
-from reconode.physics import fft
 from reconode.solvers import RK4
 from reconode.teach.check.verdict import NotYet, check, function, number, returned, something, tensor
 
-__all__ = ["ex7_1", "ex7_2", "ex7_3", "ex7_4"]
+__all__ = ["ex7_1", "ex7_2", "ex7_3"]
 
 
 @check
@@ -80,39 +78,3 @@ def ex7_3(answer: Any) -> str:
                 raise NotYet(message)
         raise NotYet(f"for λ = {rate:g}, h = {h:g} the first entry is {float(want[0]):.4f}, not {float(got[0]):.4f}.")
     return "as h → 0 it tends to λ²x/2, half the second derivative: what Heun finds by a second look."
-
-
-def _relative(image: Tensor, truth: Tensor, ring: Tensor) -> Tensor:
-    off, whole = fft(image - truth).abs().square(), fft(truth).abs().square()
-    return (off[ring].sum() / whole[ring].sum()).sqrt()
-
-
-@check
-def ex7_4(answer: Any) -> str:
-    """The relative error in a part of k-space: a function ``(image, truth, ring)``."""
-    error = function(answer)
-    generator = torch.Generator().manual_seed(7)
-    truth, image = torch.randn(2, 8, 10, dtype=torch.complex128, generator=generator)
-    ring = torch.zeros(8, 10, dtype=torch.bool)
-    ring[2:4, 3:8] = True
-    got, want = number(something(error(image, truth, ring))), float(_relative(image, truth, ring))
-    if math.isclose(got, want, rel_tol=1e-6):
-        return "0 is perfect, 1 is what an image without anything in the ring has. More than 1 is worse than nothing."
-    shifted = torch.fft.fft2(image - truth, norm="ortho"), torch.fft.fft2(truth, norm="ortho")
-    near = {
-        "the root is missing: that is the share of the energy.": want**2,
-        "that is over all of k-space; the ring chooses a part.": float((image - truth).norm() / truth.norm()),
-        "zero frequency is in the middle here: use the library's centred fft.": float(
-            shifted[0][ring].norm() / shifted[1][ring].norm()
-        ),
-        "the ring lies in k-space, and you cut the image with it.": float(
-            (image - truth)[ring].norm() / truth[ring].norm()
-        ),
-        "subtract before taking magnitudes: phase errors count too.": float(
-            (fft(image).abs() - fft(truth).abs())[ring].norm() / fft(truth)[ring].norm()
-        ),
-    }
-    for message, wrong in near.items():
-        if math.isclose(got, wrong, rel_tol=1e-6):
-            raise NotYet(message)
-    raise NotYet(f"on a test image the error is {want:.4f}; your function says {got:.4f}.")

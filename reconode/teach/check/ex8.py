@@ -11,8 +11,7 @@ import torch
 from reconode.models import LearnedSolver
 from reconode.networks import LAYERS, Scalars, to_channels
 from reconode.physics import MRIOperator
-from reconode.solvers import RK4
-from reconode.teach.check.verdict import NotYet, check, function, number, something, tensor, touched
+from reconode.teach.check.verdict import NotYet, check, function, number, something, touched
 
 __all__ = ["ex8_1", "ex8_2", "ex8_3", "ex8_4"]
 
@@ -76,17 +75,34 @@ def ex8_2(answer: Any) -> str:
 
 @check
 def ex8_3(answer: Any) -> str:
-    """Four biases with which the softmax starts at RK4's weights."""
-    bias = tensor(answer, (4,)).double()
-    want = torch.tensor(RK4.a, dtype=torch.float64)
-    weights = bias.softmax(0)
-    if torch.allclose(weights, want, atol=1e-3):
-        return "and training may leave from there. Ours starts near 1/4 each, and hardly left."
-    if torch.allclose(bias, want, atol=1e-3):
-        raise NotYet(f"the softmax of these is {', '.join(f'{w:.2f}' for w in weights)}: it takes exponentials first.")
-    if torch.allclose(bias.exp(), 1 / want, rtol=1e-3):
-        raise NotYet("the sign is turned round.")
-    raise NotYet(f"the softmax of these is {', '.join(f'{w:.2f}' for w in weights)}.")
+    """A function that lists the channels which a ReLU never lets through."""
+    dead = function(answer)
+    before = -torch.rand(3, 6, 5, 4, generator=torch.Generator().manual_seed(8)) - 0.1
+    before[0, 1] = 1  # on at every pixel, in one image
+    before[2, 3, 4, 1] = 0.5  # on at one pixel of the last image
+    before[1, 4, 0, 0] = 0  # a ReLU passes nothing of a zero
+    said = something(dead(before.clone()))
+    try:
+        got = sorted(int(number(v)) for v in said)
+    except TypeError as error:
+        raise NotYet("expected a list of channel numbers.") from error
+    mean, first = before.mean((0, 2, 3)), before[0].amax((1, 2))
+    near = {
+        "those are the ones that are alive.": [1, 3],
+        "a zero is not let through either: at 0 a ReLU is off.": [0, 2, 5],
+        "the mean says little: one pixel that is on is enough to learn from.": _where(mean <= 0),
+        "that is for the first image; a channel that is off there may be on in the next.": _where(first <= 0),
+    }
+    if got == [0, 2, 4, 5]:
+        return "two of six are alive, one of them by a single pixel. When all are dead, what follows is a constant."
+    for message, wrong in near.items():
+        if got == wrong:
+            raise NotYet(message)
+    raise NotYet(f"of a test's six channels 0, 2, 4 and 5 are dead; your function says {got}.")
+
+
+def _where(mask: torch.Tensor) -> list[int]:
+    return torch.nonzero(mask).flatten().tolist()
 
 
 @check

@@ -82,7 +82,8 @@ async function build({ root, onTheme }, data) {
   const inside = (/** @type {number} */ i) => (upTo ? ringOf[i] <= ring : ringOf[i] === ring);
   const middle = (/** @type {number} */ n) => (n + 0.5) * data.width;
   const top = Math.max(1.1, ...relative.flatMap((line) => [...line]));
-  curve.setRange([0, (last + 1) * data.width], [0, Math.min(1.5, top)]);
+  const highest = Math.min(2, top);
+  curve.setRange([0, (last + 1) * data.width], [0, highest]);
 
   function draw() {
     curve.axes();
@@ -91,13 +92,15 @@ async function build({ root, onTheme }, data) {
       curve.line(
         [
           [x, 0],
-          [x, 1.5],
+          [x, highest],
         ],
         { color: curve.ink("exact"), width: 14 },
       );
       relative.forEach((line, n) => {
+        // A ring of which nothing is missing has no error, not none.
         const points = Array.from(line, (v, i) => [middle(i), v]);
-        curve.line(points, { color: curve.ink(looks[n].color), mark: looks[n].mark, dash: n ? [] : [6, 4] });
+        const there = points.filter((_, i) => whole[i] > 0);
+        curve.line(there, { color: curve.ink(looks[n].color), mark: looks[n].mark, dash: n ? [] : [6, 4] });
         curve.line([points[ring]], { color: curve.ink(looks[n].color), width: 0, mark: looks[n].mark, size: 7 });
       });
     });
