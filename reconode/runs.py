@@ -240,10 +240,14 @@ def _progress(said: dict[str, Any], path: Path) -> tuple[Progress, list[tuple[fl
     """
     since = said.get("since", [])
     progress: dict[str, Any] = said["progress"] if isinstance(said.get("progress"), dict) else {}
+    silent = progress.get("silent", [])  # absent from checkpoints of before
+    numbers = {key: value for key, value in progress.items() if key != "silent"}
     fine = (
         isinstance(said.get("settings"), dict)
-        and progress.keys() == {"step", "best", "seconds"}
-        and all(isinstance(n, int | float) and not isinstance(n, bool) and n == n for n in progress.values())
+        and numbers.keys() == {"step", "best", "seconds"}
+        and all(isinstance(n, int | float) and not isinstance(n, bool) and n == n for n in numbers.values())
+        and isinstance(silent, list)
+        and all(isinstance(name, str) for name in silent)
         and type(progress["step"]) is int
         and progress["step"] >= 0
         and 0 <= progress["seconds"] < math.inf
