@@ -49,7 +49,7 @@ CLAIMS: dict[str, Claim] = {
     "best": Claim("LT-RK4 is the best row", "Table 1", tuple(("lt-rk4", other) for other in OTHERS)),
     "order": Claim("LT: RK4 > RK2 > Euler", "Table 1", (("lt-rk4", "lt-rk2"), ("lt-rk2", "lt-euler"))),
     "d5c5": Claim("LT-RK4 > D5C5", "Table 1", (("lt-rk4", "d5c5"),)),
-    "learned": Claim("LT > FT, of order two and four", "Table 1, text", (("lt-rk2", "ft-rk2"), ("lt-rk4", "ft-rk4"))),
+    "learned": Claim("LT > FT, for RK2 and RK4", "Table 1, text", (("lt-rk2", "ft-rk2"), ("lt-rk4", "ft-rk4"))),
     "euler": Claim("LT-Euler = FT-Euler", "Table 1", (("lt-euler", "ft-euler"),), TIE),
     "fixed": Claim("FT: Euler = RK2 = RK4", "Table 1", (("ft-rk2", "ft-euler"), ("ft-rk4", "ft-euler")), TIE),
     "adjoint": Claim(
@@ -57,8 +57,8 @@ CLAIMS: dict[str, Claim] = {
         "Table 1, text",
         tuple((f"ft-{s}", f"fa-{s}-continuous") for s in ("euler", "rk2", "rk4")),
     ),
-    "small": Claim("FT-Euler = U-Net = KIKI-Net", "Table 1", (("ft-euler", "unet"), ("ft-euler", "kiki-net")), TIE),
-    "ode": Claim("FT-Euler > the original neural ODE", "text", (("ft-euler", "neural-ode"),)),
+    "small": Claim("FT-Euler = U-Net = KIKI", "Table 1", (("ft-euler", "unet"), ("ft-euler", "kiki-net")), TIE),
+    "ode": Claim("FT-Euler > neural ODE", "text", (("ft-euler", "neural-ode"),)),
     "attention": Claim("attention helps LT-RK4", "text", (("lt-rk4", "lt-rk4-no-attention"),)),
 }
 """By a short name; the table's, in an order in which they can be read."""

@@ -142,6 +142,7 @@ async function build({ root }, data) {
       w.classList.toggle("best", i === best(whole));
       p.classList.toggle("best", i === best(part));
     });
+    pictures.style.setProperty("--widths", "repeat(" + (state.shown.size === 4 ? 4 : 3) + ", minmax(0, 1fr))");
     const middle = "row " + Math.round(state.row) + ", column " + Math.round(state.column);
     pad.setAttribute("aria-valuenow", String(state.zoom));
     pad.setAttribute("aria-valuetext", fixed(state.zoom, 1) + "×, middle at " + middle);
@@ -284,11 +285,12 @@ async function build({ root }, data) {
     },
   });
   most.element.hidden = true;
+  const pictures = make("div", { class: "panels three" }, ...panels.map((p) => p.element));
   const methods = make("fieldset", { class: "choice wide" }, make("legend", {}, "Methods"), make("div", {}, ...picks));
   const whole = button("Whole slice", () => moveTo(rows / 2, columns / 2, 1));
   root.append(
     make("div", { class: "controls" }, methods, what, white.element, most.element),
-    make("div", { class: "panels three" }, ...panels.map((p) => p.element)),
+    pictures,
     make("div", { class: "controls" }, zoom.element, make("div", { class: "row" }, whole)),
     table,
     message,

@@ -210,7 +210,7 @@ async function build({ root }, data) {
     heads.difference.querySelector("button")?.replaceChildren("Ours − " + name);
     caption.textContent =
       (state.metric === "psnr" ? "PSNR in dB" : "SSIM") + ", " + state.acceleration + "×, " + state.length +
-      ", seed " + state.seed + "; the paper’s on fastMRI, in brackets its difference";
+      (state.seed === "all" ? ", all seeds" : ", seed " + state.seed) + "; the paper’s on fastMRI, in brackets its difference";
     const notes = [];
     if (state.length === EQUAL)
       notes.push(
