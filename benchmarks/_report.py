@@ -23,7 +23,8 @@ ratios. This page is written by `benchmarks/_report.py` from `results/bench/`; d
 WANTED = {  # a heading for each script, and what it should show
     "loading": "Reading slices. Wanted: at least 0.8 of a bare h5py loop with the transform off.",
     "phantoms": "Simulating slices. Wanted: at least 5 slices/s at 320 x 368 on two CPU cores.",
-    "solvers": "Solvers and their gradients. Wanted: `integrate` no slower than torchdiffeq's `odeint`.",
+    "solvers": "Solvers. Wanted: `integrate` no slower than torchdiffeq's `odeint`.",
+    "ways_back": "Ways to differentiate a solve, chapter 5's table. Wanted: exact ones exact, bytes as promised.",
     "models": "Models. Wanted: checkpointing saves LT-RK4's activations to 0.30, its step takes 1.40 at most.",
     "models_compiled": "`benchmarks/models.py --compile --rounds 5 --size 96x96`: compiled against eager.",
     "tune_classical": "Weights of the classical methods: see `results/classical_tuning.json`.",
@@ -61,7 +62,7 @@ def main() -> None:
     folder = Path(sys.argv[1] if len(sys.argv) > 1 else "results/bench")
     page = Path(sys.argv[2] if len(sys.argv) > 2 else "benchmarks/README.md")
     found = {path.stem: json.loads(path.read_text()) for path in sorted(folder.glob("*.json"))}
-    missing = [name for name in ("loading", "phantoms", "solvers", "models") if name not in found]
+    missing = [name for name in ("loading", "phantoms", "solvers", "ways_back", "models") if name not in found]
     text = INTRO + "".join(section(name, content) for name, content in found.items() if name != "tune_classical")
     text += "".join(f"\n## {name}\n\n{WANTED[name]}\n\nNot run.\n" for name in missing)
     write_whole(page, text + f"\n## Classical methods\n\n{WANTED['tune_classical']}\n")

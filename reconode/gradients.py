@@ -112,14 +112,14 @@ def revolve_split(count: int, slots: int) -> int:
 class Reversible:
     r"""An algebraically reversible solve from any tableau (McCallum and Foster 2024): exact gradients, two states kept.
 
-    With the tableau's increment :math:`\Psi_h(t, x)`, a second state z goes along, from y = z = x0:
+    With the tableau's increment :math:`\Psi_h(t, x)`, a second state z goes along, from x = z:
 
     .. math::
-        y_{n+1} = \kappa y_n + (1 - \kappa) z_n + \Psi_h(t_n, z_n), \qquad
-        z_{n+1} = z_n - \Psi_{-h}(t_{n+1}, y_{n+1}) .
+        x_{n+1} = \kappa x_n + (1 - \kappa) z_n + \Psi_h(t_n, z_n), \qquad
+        z_{n+1} = z_n - \Psi_{-h}(t_{n+1}, x_{n+1}) .
 
     Both lines can be solved for the older state, so the way back finds every state again, to rounding, and the
-    gradient is that of this very solve. y is the result; its order is the tableau's, but **its values are not**: where
+    gradient is that of this very solve. x is the result; its order is the tableau's, but **its values are not**: where
     the other gradients differentiate one solve in their ways, this is another solve, of twice the evaluations.
 
     What it costs is stability. The product of the two amplification factors of a mode is κ, whatever h: where the flow
@@ -151,13 +151,13 @@ class Reversible:
         return list(_ReversibleSolve.apply(f, tableau, steps, self, x0, *wanted))
 
     def forward(self, f: Flow, x0: Tensor, tableau: Tableau, steps: int) -> tuple[list[Tensor], Tensor]:
-        """The states y at t = 0, 1/N, …, 1 and the last z, with whatever graph f has."""
+        """The states x at t = 0, 1/N, …, 1 and the last z, with whatever graph f has."""
         h, kept = 1 / steps, self.coupling
         states, z = [x0], x0
         for n in range(steps):
-            y = kept * states[-1] + (1 - kept) * z + _increment(f, n / steps, z, h, tableau)
-            z = z - _increment(f, (n + 1) / steps, y, -h, tableau)
-            states.append(y)
+            x = kept * states[-1] + (1 - kept) * z + _increment(f, n / steps, z, h, tableau)
+            z = z - _increment(f, (n + 1) / steps, x, -h, tableau)
+            states.append(x)
         return states, z
 
 
@@ -179,32 +179,32 @@ class _ReversibleSolve(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx: Any, *upstream: Tensor | None) -> tuple[Any, ...]:
-        y, z, *used = ctx.saved_tensors
+        x, z, *used = ctx.saved_tensors
         h, kept = 1 / ctx.steps, ctx.kept
         totals = [torch.zeros_like(tensor) for tensor in used]
 
-        def pull(t: float, x: Tensor, h: float, gradient: Tensor) -> tuple[Tensor, Tensor]:
-            """The increment at x, and what `gradient` of it is as a gradient of x; that of `used` is added up."""
+        def pull(t: float, at: Tensor, h: float, gradient: Tensor) -> tuple[Tensor, Tensor]:
+            """The increment there, and what `gradient` of it is as the state's; that of `used` is added up."""
             with torch.enable_grad():
-                x = x.detach().requires_grad_()
-                increment = _increment(ctx.f, t, x, h, ctx.tableau)
-                products = torch.autograd.grad(increment, (x, *used), gradient, allow_unused=True)
+                at = at.detach().requires_grad_()
+                increment = _increment(ctx.f, t, at, h, ctx.tableau)
+                products = torch.autograd.grad(increment, (at, *used), gradient, allow_unused=True)
             for i, product in enumerate(products[1:]):
                 if product is not None:
                     totals[i] = totals[i] + product
-            return increment.detach(), torch.zeros_like(x) if products[0] is None else products[0]
+            return increment.detach(), torch.zeros_like(at) if products[0] is None else products[0]
 
-        to_y = torch.zeros_like(y) if upstream[-1] is None else upstream[-1]
+        to_x = torch.zeros_like(x) if upstream[-1] is None else upstream[-1]
         to_z = torch.zeros_like(z)
         for n in range(ctx.steps, 0, -1):
-            increment, product = pull(n / ctx.steps, y, -h, -to_z)
-            z, to_y = z + increment, to_y + product
-            increment, product = pull((n - 1) / ctx.steps, z, h, to_y)
-            y = (y - (1 - kept) * z - increment) / kept
-            to_y, to_z = kept * to_y, to_z + (1 - kept) * to_y + product
+            increment, product = pull(n / ctx.steps, x, -h, -to_z)
+            z, to_x = z + increment, to_x + product
+            increment, product = pull((n - 1) / ctx.steps, z, h, to_x)
+            x = (x - (1 - kept) * z - increment) / kept
+            to_x, to_z = kept * to_x, to_z + (1 - kept) * to_x + product
             earlier = upstream[n - 1]
-            to_y = to_y if earlier is None else to_y + earlier
-        return (None, None, None, None, to_y + to_z, *totals)
+            to_x = to_x if earlier is None else to_x + earlier
+        return (None, None, None, None, to_x + to_z, *totals)
 
 
 @dataclass(frozen=True)

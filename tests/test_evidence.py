@@ -84,3 +84,24 @@ def test_seed_means_are_the_files():
 def test_work_is_counted_by_hand_for_d5c5():
     channels = 2 * 32 + 3 * 32 * 32 + 32 * 2
     assert evidence.work("d5c5_long") == evidence.work("d5c5") == 5 * 2 * 9 * channels * 16 * 112
+
+
+def test_the_table_of_ways_back(tmp_path, monkeypatch):
+    """Each measured number stands in its row; a phone's width allows six narrow columns."""
+    table = evidence.ways_back()
+    parts = table.markdown.split("\n\n")
+    assert [part.split(" | ")[0] for part in parts] == ["| Euler", "| Heun", "| classical RK4"]
+    for part in parts:
+        rows = [line.strip("| ").split(" | ") for line in part.splitlines()]
+        assert {len(row) for row in rows} == {6}
+        for way, _, *held, time in rows[2:]:
+            method = rows[0][0]
+            found = [case for case in table.cases if (case["way"], case["tableau"]) == (way, method)]
+            assert [float(text) for text in held] == pytest.approx([c["peak_bytes"] / 1e6 for c in found], rel=5e-3)
+            assert float(time) == pytest.approx(found[0]["time_ratio"], abs=0.051)
+    assert repr(table) == table._repr_markdown_() == table.markdown
+
+
+@pytest.mark.parametrize("mean, worst, text", [(0, 0, "0"), (2e-15, 3e-15, "< 1e-14"), (0.4, 0.63, "0.40, 0.63")])
+def test_an_error_is_a_number_or_rounding(mean, worst, text):
+    assert evidence._error(mean, worst) == text

@@ -50,8 +50,12 @@ def test_spread():
 
 
 def test_front_has_round_ticks():
-    figure = plots.front({"one": (16, 47.9), "two": (32, 3.2)})
-    assert labels(figure) == ["one", "two"]
+    euler, rk4 = ({"tableau": name} for name in ("Euler", "classical RK4"))
+    untimed = {"way": "three", "peak_bytes": 1, **euler}
+    cases = [{"way": "one", "time_ratio": 1, "peak_bytes": 47.9e6, **euler}, untimed]
+    figure = plots.front([*cases, {"way": "two", "time_ratio": 2, "peak_bytes": 3.2e6, **rk4}])
+    assert labels(figure) == ["one", "two", "Euler", "classical RK4"]
+    assert [tuple(line.get_xydata()[0]) for line in figure.axes[0].lines] == [(1, 47.9), (2, 3.2)]
     assert [text.get_text() for text in figure.axes[0].get_yticklabels()] == ["2", "5", "10", "20", "50", "100"]
 
 

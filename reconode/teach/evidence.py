@@ -6,9 +6,14 @@ Weights come with the library, results files only with its repository; on Colab 
 
 from __future__ import annotations
 
+import json
+import math
 import subprocess
+from dataclasses import dataclass
 from functools import cache
+from itertools import groupby
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch.utils.flop_counter import FlopCounterMode
@@ -101,3 +106,52 @@ def work(name: str) -> int:
 def has(name: str, *, seed: int = 0, acceleration: float = 4, benchmark: str = "small") -> bool:
     """Whether a row's run is there: trainings come in one by one, and a page says "not run" until then."""
     return any(r.row_name == name and (r.acceleration, r.seed) == (acceleration, seed) for r in runs(benchmark))
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table of measured cases as Markdown: a page and a notebook set it as they set their own."""
+
+    markdown: str
+    cases: tuple[dict[str, Any], ...]
+
+    def _repr_markdown_(self) -> str:
+        return self.markdown
+
+    def __repr__(self) -> str:
+        return self.markdown
+
+
+def ways_back() -> Table:
+    """Ways to differentiate a solve, measured by ``benchmarks/ways_back.py``: a table for each method.
+
+    Columns that a phone holds: the gradient's relative error over ten knees, mean and worst; megabytes at the peak for
+    each N; the time over that of storing all.
+
+    Raises:
+        DataError: where there is neither a checkout nor a clone.
+    """
+    cases = json.loads((folder("bench") / "ways_back.json").read_text(encoding="utf-8"))["cases"]
+    parts = []
+    for method, of_method in groupby(cases, key=lambda case: case["tableau"]):
+        rows: dict[str, list[dict[str, Any]]] = {}
+        for case in of_method:
+            rows.setdefault(case["way"], []).append(case)
+        counts = [f"{case['steps']}" for case in next(iter(rows.values()))]
+        head = [method, "error", *(f"MB, {n}" for n in counts), "time"]
+        lines = [head, ["---", *["--:"] * (len(head) - 1)]]
+        for way, found in rows.items():
+            judged = next(case for case in found if "mean_error" in case)
+            held = [f"{case['peak_bytes'] / 1e6:.3g}" for case in found]
+            lines.append(
+                [way, _error(judged["mean_error"], judged["worst_error"]), *held, f"{judged['time_ratio']:.1f}"]
+            )
+        parts.append("\n".join(f"| {' | '.join(line)} |" for line in lines))
+    return Table("\n\n".join(parts), tuple(cases))
+
+
+def _error(mean: float, worst: float) -> str:
+    """A mean and the worst, or that there is nothing but rounding."""
+    if worst == 0:
+        return "0"
+    return f"{mean:.2f}, {worst:.2f}" if worst > 1e-3 else f"< 1e{math.ceil(math.log10(worst))}"

@@ -12,7 +12,7 @@ from torch import Tensor
 from reconode.solvers import EULER, HEUN, step
 from reconode.teach.check.verdict import NotYet, check, function, number, returned, something
 
-__all__ = ["ex5_1", "ex5_2", "ex5_3", "ex5_4"]
+__all__ = ["ex5_1", "ex5_2", "ex5_3"]
 
 
 def _euler(rate: float, N: int, h: float) -> float:
@@ -46,73 +46,47 @@ def ex5_1(answer: Any) -> str:
     return "it does not ask whether λ grows or decays: beyond √2 in |hλ|, each pair of steps leads away from home."
 
 
-def _most(slots: int, repeats: int) -> int:
-    """Steps within reach, by recursion: the next kept state lies where what is before it has one repeat less."""
-    if slots == 0 or repeats == 0:
-        return 1
-    return _most(slots, repeats - 1) + _most(slots - 1, repeats)
-
-
 @check
 def ex5_2(answer: Any) -> str:
-    """How many steps binomial checkpointing reaches: a function ``(slots, repeats)``."""
-    reach = function(answer)
-    for slots, repeats in ((1, 1), (4, 2), (1, 4), (5, 3)):
-        got, want = number(something(reach(slots, repeats))), _most(slots, repeats)
-        if got == want:
-            continue
-        if got == slots * repeats:
-            raise NotYet("each slot is used anew when its part is done, so it is more than the product.")
-        if got == slots**repeats and slots > 1:
-            raise NotYet("that counts the same for each slot; the last one kept serves fewer steps than the first.")
-        if got == want - 1:
-            raise NotYet("nearly: the last step of a part needs no state of its own.")
-        slip = f"with {slots} and {repeats} the solve can have {want}, not {got:g}"
-        raise NotYet(f"{slip}. With one slot, every step starts over from the beginning.")
-    return "a binomial number. Three slots and two repeats do for ten steps, ten slots and three for 286."
-
-
-@check
-def ex5_3(answer: Any) -> str:
-    """One reversible step undone: a function ``(y1, z1, psi, t, h, kappa)``."""
+    """One reversible step undone: a function ``(x1, z1, psi, t, h, kappa)``."""
     undo = function(answer)
     generator = torch.Generator().manual_seed(5)
-    y, z = torch.randn(2, 6, dtype=torch.complex128, generator=generator)
+    x, z = torch.randn(2, 6, dtype=torch.complex128, generator=generator)
 
-    def psi(t: float, x: Tensor, h: float) -> Tensor:
-        return step(lambda t, x: (0.3j - t) * x + x * x / 8, t, x, h, HEUN) - x
+    def psi(t: float, at: Tensor, h: float) -> Tensor:
+        return step(lambda t, x: (0.3j - t) * x + x * x / 8, t, at, h, HEUN) - at
 
     t, h = 0.3, 0.2
     for kappa in (0.9, 0.5):
-        y1 = kappa * y + (1 - kappa) * z + psi(t, z, h)
-        z1 = z - psi(t + h, y1, -h)
-        got = something(undo(y1, z1, psi, t, h, kappa))
+        x1 = kappa * x + (1 - kappa) * z + psi(t, z, h)
+        z1 = z - psi(t + h, x1, -h)
+        got = something(undo(x1, z1, psi, t, h, kappa))
         if not isinstance(got, tuple | list) or len(got) != 2:
-            raise NotYet("return the two states, y and then z.")
-        got_y, got_z = (returned(part, (6,)).to(y.dtype) for part in got)
-        if torch.allclose(got_z, z, atol=1e-9) and torch.allclose(got_y, y, atol=1e-9):
+            raise NotYet("return the two states, x and then z.")
+        got_x, got_z = (returned(part, (6,)).to(x.dtype) for part in got)
+        if torch.allclose(got_z, z, atol=1e-9) and torch.allclose(got_x, x, atol=1e-9):
             continue
-        if torch.allclose(got_y, z, atol=1e-9):
-            raise NotYet("the two are there in the wrong order: y first.")
+        if torch.allclose(got_x, z, atol=1e-9):
+            raise NotYet("the two are there in the wrong order: x first.")
         if not torch.allclose(got_z, z, atol=1e-9):
             near = {
-                "the second line subtracts; to undo it, add.": z1 - psi(t + h, y1, -h),
-                "in the second line time ran backwards: its step is −h.": z1 + psi(t + h, y1, h),
-                "the second line's increment starts at the later time, t + h.": z1 + psi(t, y1, -h),
+                "the second line subtracts; to undo it, add.": z1 - psi(t + h, x1, -h),
+                "in the second line time ran backwards: its step is −h.": z1 + psi(t + h, x1, h),
+                "the second line's increment starts at the later time, t + h.": z1 + psi(t, x1, -h),
             }
             for message, wrong in near.items():
                 if torch.allclose(got_z, wrong, atol=1e-9):
                     raise NotYet(message)
             raise NotYet("z is not the old one: solve the second line for it, where all else is known.")
         near = {
-            "y is there but for the division by κ.": kappa * y,
-            "the first line holds the old z, not the new one.": (y1 - (1 - kappa) * z1 - psi(t, z1, h)) / kappa,
-            "the share (1 − κ) z is missing.": (y1 - psi(t, z, h)) / kappa,
+            "x is there but for the division by κ.": kappa * x,
+            "the first line holds the old z, not the new one.": (x1 - (1 - kappa) * z1 - psi(t, z1, h)) / kappa,
+            "the share (1 − κ) z is missing.": (x1 - psi(t, z, h)) / kappa,
         }
         for message, wrong in near.items():
-            if torch.allclose(got_y, wrong, atol=1e-9):
+            if torch.allclose(got_x, wrong, atol=1e-9):
                 raise NotYet(message)
-        raise NotYet("z is right; y is not the old one: solve the first line for it, with the z that you have found.")
+        raise NotYet("z is right; x is not the old one: solve the first line for it, with the z that you have found.")
     return "no equation was solved, no iteration needed: each line holds one unknown. That is all of the trick."
 
 
@@ -121,7 +95,7 @@ def _linear(matrix: Tensor, t: float, x: Tensor) -> Tensor:
 
 
 @check
-def ex5_4(answer: Any) -> str:
+def ex5_3(answer: Any) -> str:
     """The discrete adjoint of one Heun step on a linear flow: a function ``(A, h, p)``."""
     adjoint = function(answer)
     generator = torch.Generator().manual_seed(6)

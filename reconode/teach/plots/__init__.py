@@ -17,7 +17,7 @@ from reconode.teach.plots.learned import added, by_frequency, learned_step
 from reconode.teach.plots.reproduction import against_the_paper, crimes, curves_by_cost
 from reconode.teach.plots.shifts import dials_picture, kept, long_run
 from reconode.teach.plots.stages import attention, contributions, deviations, differences, four_stages
-from reconode.teach.plots.training import accountings, contrast, falling, signed, validations
+from reconode.teach.plots.training import accountings, contrast, falling, rectifiers, signed, validations
 
 __all__ = [
     "accountings",
@@ -45,6 +45,7 @@ __all__ = [
     "order",
     "pairs",
     "plane",
+    "rectifiers",
     "regions",
     "reversible_regions",
     "round_trip",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -201,26 +201,32 @@ def reversible_regions(
     return figure
 
 
-def front(points: Mapping[str, tuple[float, float]]) -> Figure:
-    """What a way back holds at its peak over what it evaluates; each way a mark.
+def front(cases: Iterable[Mapping[str, Any]]) -> Figure:
+    """What a way back holds at its peak over the time that it takes: a color for each way, a mark for each method.
 
     Args:
-        points: evaluations of f and megabytes, by way.
+        cases: of :func:`reconode.teach.evidence.ways_back`; those with a time are drawn.
     """
-    figure, (ax,) = axes()
-    marks = "osD^vPX*"
-    for number, (name, (calls, megabytes)) in enumerate(points.items()):
-        color = CYCLE[number % len(CYCLE)].color
-        ax.plot(calls, megabytes, marks[number % len(marks)], color=color, markersize=10, alpha=0.85, label=name)
+    from matplotlib.lines import Line2D
+
+    figure, (ax,) = axes(aspect=0.8)
+    timed = [case for case in cases if "time_ratio" in case]
+    colors = {way: CYCLE[i % len(CYCLE)].color for i, way in enumerate(dict.fromkeys(c["way"] for c in timed))}
+    for case in timed:
+        place, look = (case["time_ratio"], case["peak_bytes"] / 1e6), METHODS[case["tableau"]]
+        ax.plot(*place, look.marker, color=colors[case["way"]], markersize=9, alpha=0.85)
     ax.set_yscale("log")
-    held = [megabytes for _, megabytes in points.values()]
+    held = [case["peak_bytes"] / 1e6 for case in timed]
     round_numbers = [m * 10**power for power in range(-4, 6) for m in (1, 2, 5)]
     ticks = [v for v in round_numbers if min(held) / 2.5 <= v <= max(held) * 2.5]
     ax.set_yticks(ticks, [f"{v:g}" for v in ticks])
     ax.minorticks_off()
     ax.set_ylim(ticks[0], ticks[-1])
     ax.set_xlim(left=0)
-    ax.set_xlabel("evaluations of f, there and back", fontsize=TEXT, color=INK)
+    ax.set_xlabel("time over that of storing all", fontsize=TEXT, color=INK)
     ax.set_ylabel("held at the peak, MB", fontsize=TEXT, color=INK)
-    figure.legend(**BELOW)
+    methods = dict.fromkeys(case["tableau"] for case in timed)
+    handles = [Line2D([], [], color=color, linewidth=5, label=way) for way, color in colors.items()]
+    handles += [Line2D([], [], color=INK, linestyle="", marker=METHODS[m].marker, label=m) for m in methods]
+    figure.legend(handles=handles, **{**BELOW, "ncols": 3})
     return figure

@@ -13,7 +13,7 @@ from reconode.experiment.rows import Row
 from reconode.figures.colors import FAINT, INK, style
 from reconode.figures.panels import new_figure
 from reconode.teach import evidence
-from reconode.teach.plots.basics import SMALL, TEXT, axes, curves, signed_pairs
+from reconode.teach.plots.basics import SMALL, TEXT, WIDTH, axes, curves, signed_pairs
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -44,6 +44,18 @@ def signed(maps: Mapping[str, Tensor], quantile: float = 0.99) -> Figure:
     return signed_pairs(maps, tops)[0]
 
 
+def rectifiers(rectifier: Callable[[int, float], float], steps: int = 2000) -> Figure:
+    """RAdam's rectifier over the step, for two of its forgetting factors.
+
+    Args:
+        rectifier: of a step's number, from 1, and β₂.
+        steps: how many.
+    """
+    counts = range(1, steps + 1)
+    lines = {f"$\\beta_2$ = {b2}": (counts, [rectifier(n, b2) for n in counts]) for b2 in (0.999, 0.99)}
+    return curves(None, lines, "step n", "rectifier r", (True, False), markers=False)
+
+
 def accountings(panels: Mapping[str, Sequence[str]], price: Callable[[str], float], line: Row) -> Figure:
     """Seed 0's mean PSNR with its 95 % interval over the test knees, a panel for each way to be equal.
 
@@ -55,7 +67,7 @@ def accountings(panels: Mapping[str, Sequence[str]], price: Callable[[str], floa
         line: a classical method, drawn as a line.
     """
     counts = [len(names) for names in panels.values()]
-    figure, _ = new_figure(1, 1, panel=6.2, aspect=0.042 * sum(counts) + 0.07 * len(counts))
+    figure, _ = new_figure(1, 1, panel=WIDTH, aspect=0.052 * sum(counts) + 0.08 * len(counts))
     figure.clear()
     plots = figure.subplots(len(panels), 1, sharex=True, squeeze=False, gridspec_kw={"height_ratios": counts})[:, 0]
     level = line.interval("psnr").mean
