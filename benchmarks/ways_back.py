@@ -157,7 +157,7 @@ def knee_errors(f: Flow, x0: Tensor, target: Tensor, tableau: Tableau, uses: lis
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--json", type=Path, help="write the result to this file")
-    parser.add_argument("--size", type=size_of, default=(64, 64), help="rows x columns (default: 64x64)")
+    parser.add_argument("--size", type=size_of, default=(32, 32), help="rows x columns (default: 32x32)")
     parser.add_argument("--rounds", type=int, default=9, help="rounds of each comparison (default: 9)")
     options = parser.parse_args()
     off, cases = errors(), costs(options.size, options.rounds)
