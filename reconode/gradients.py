@@ -14,8 +14,8 @@ Use ``Backprop`` while it fits, ``Checkpoint`` when it doesn't: its gradients ar
 ``Reversible`` needs no memory for the steps either, but it is another solve: alone among these its forward values are
 not those of the tableau, and its coupling decides how fast a flow may contract. ``ContinuousAdjoint`` (Chen et al.
 2018) is what "neural ODE" first meant. It solves the flow backwards to find the states again, which explicit methods
-don't retrace exactly: its error falls with the solver's order and step, and with Euler it is large enough to spoil a
-training.
+don't retrace exactly: its error falls with the solver's order and step. A trained flow contracts forward and so expands
+backward; at N = 5 the error is tenths of the gradient there, whatever the method (chapter 5's table).
 
 Memory is what lies between forward and back. While a solve runs it also holds the N states that it hands over.
 """

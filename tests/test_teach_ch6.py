@@ -49,3 +49,10 @@ def test_falling_shows_the_running_mean():
     (ax,) = plots.falling([4.0, 2.0, 3.0, 1.0], width=2).axes
     assert [int(v) for v in ax.lines[1].get_xdata()] == [2, 3, 4]
     assert [float(v) for v in ax.lines[1].get_ydata()] == [3.0, 2.5, 2.0]
+
+
+def test_rectifiers_draws_what_it_is_given():
+    (ax,) = plots.rectifiers(lambda n, b2: n * b2, steps=3).axes
+    for line, b2 in zip(ax.lines, (0.999, 0.99), strict=True):
+        assert list(line.get_xdata()) == [1, 2, 3]
+        assert [float(v) for v in line.get_ydata()] == pytest.approx([b2, 2 * b2, 3 * b2])
