@@ -117,7 +117,7 @@ def test_the_flow_contracts_and_expands_backwards():
 
 def test_the_flow_forgets_the_air_most():
     said("The trained flow *forgets*, in the air most of all; the untrained one hands on what it was given")
-    times = found(r"^((?:un)?trained +(?:air|knee)) ([\d.]+) times")
+    times = found(r"^((?:un)?trained +(?:air|knee)) +([\d.]+) times")
     assert times["trained air"] < times["trained knee"] - 0.1 < 0.9
     assert min(times["untrained air"], times["untrained knee"]) > 0.98
 
@@ -210,17 +210,16 @@ def test_what_is_held(method):
 
 @pytest.mark.parametrize("method", METHODS)
 def test_what_it_takes(method):
-    said("the exact per-step checkpoint takes about as long as the inexact continuous adjoint")
-    timed = {way: way_back(way, method, 5)["time_ratio"] for way in ("each step", "continuous", "reversible")}
-    assert 0.75 < timed["each step"] / timed["continuous"] < 1.33
+    said("the exact per-step checkpoint needs no more evaluations than the inexact continuous adjoint")
     assert way_back("each step", method, 5)["evaluations"] <= way_back("continuous", method, 5)["evaluations"]
+    timed = {way: way_back(way, method, 5)["time_ratio"] for way in ("each step", "continuous", "reversible")}
     assert timed["reversible"] > 1.3 * max(timed["each step"], timed["continuous"])
 
 
 def test_the_continuous_adjoint_tapes_an_evaluation():
-    said("That one tapes an evaluation of $f$ at a time and not a step, which with RK4 is less than half")
-    held = [way_back(way, "classical RK4", 5)["peak_bytes"] for way in ("continuous", "each step")]
-    assert held[0] < 0.5 * held[1]
+    said("That one tapes an evaluation of $f$ at a time and not a step, and so holds least with RK4")
+    held = {c["way"]: c["peak_bytes"] for c in MEASURED if (c["tableau"], c["steps"]) == ("classical RK4", 5)}
+    assert held.pop("continuous") < 0.7 * min(held.values())
 
 
 def test_fa_by_the_discrete_adjoint_is_ft():

@@ -113,6 +113,9 @@ def test_the_floor():
     said("The first line's interval excludes zero, though the functions are one")
     floor = compare("lt-euler", "ft-euler")
     assert floor.low > 0
+    steps = {row(name).first.training.steps for name in ("lt-euler", "ft-euler")}
+    longer = {row(f"{name}_long").first.training.steps for name in ("lt-euler", "ft-euler")}
+    assert (steps, longer) == ({2000}, {6000}), "what the cell prints before its lines"
     said("LT-RK4's lead over D5C5 excludes zero too, and is of the same size")
     lead = compare("lt-rk4", "d5c5")
     assert lead.low > 0 and abs(lead.mean - floor.mean) < 0.1
