@@ -1,15 +1,16 @@
 """The signature: a knee along a learned trajectory, its k-space filling in. Made anew at each build.
 
-Once as the widget of the landing page, and once as the card that other sites show.
+Once as the bench of the landing page, where its k-space can be painted, and once as the card that other sites show.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from docutils import nodes
+from docutils.parsers.rst import directives
 from sphinx.application import Sphinx
 from sphinx.util.docutils import SphinxDirective
 
@@ -109,16 +110,28 @@ def make(app: Sphinx) -> None:
     draw_card(tell()).savefig(MADE / "social-card.png", metadata={"Software": None})
 
 
+@cache
+def bench(full: bool) -> str:
+    """A test knee whose k-space can be painted, as HTML for a page in book/; its engine goes among the static files."""
+    from reconode.experiment import benchmark
+    from reconode.teach.widgets import engine
+    from reconode.teach.widgets.reconstruct import reconstruct
+
+    volume = benchmark.in_memory(benchmark.find("small"), KNEE)
+    assert volume.target is not None
+    rows, columns = volume.target.shape[-2:]
+    about = engine.write(MADE / "engine", "../_static/engine/")
+    return reconstruct(volume.hybrid[0, 0], (rows, columns), about, full=full).html
+
+
 class Signature(SphinxDirective):
-    """The trajectory as a widget, live in the page."""
+    """The bench, live in the page: a few knobs, or with the option ``full`` all."""
+
+    option_spec: ClassVar[dict[str, Any]] = {"full": directives.flag}
 
     def run(self) -> list[nodes.Node]:
         """What Sphinx asks of a directive."""
-        from reconode.teach.widgets import trajectory
-
-        story = tell()
-        shown = trajectory(story.states, story.target, story.mask, title=story.title)
-        return [nodes.raw("", shown.html, format="html")]
+        return [nodes.raw("", bench("full" in self.options), format="html")]
 
 
 def setup(app: Sphinx) -> None:

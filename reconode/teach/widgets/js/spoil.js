@@ -1,0 +1,50 @@
+// @ts-check
+// What can be done to the data before they are measured: noise, and something that no knee of the training had.
+import { along } from "./fft.js";
+import { RandomState } from "./random.js";
+
+/** @typedef {import("./fft.js").Grid} Grid */
+
+/**
+ * Complex Gaussian noise on every sample, as strong as a share of the image's largest magnitude.
+ * @param {Grid} hybrid @param {number} share @param {number} largest of the image @param {number} seed
+ * @returns {Grid}
+ */
+export function withNoise(hybrid, share, largest, seed) {
+  const state = new RandomState(seed);
+  const deviation = (share * largest) / Math.SQRT2; // of each part
+  const re = Float64Array.from(hybrid.re);
+  const im = Float64Array.from(hybrid.im);
+  for (let i = 0; i < re.length; i++) {
+    const length = deviation * Math.sqrt(-2 * Math.log(1 - state.uniform())); // Box and Muller 1958
+    const angle = 2 * Math.PI * state.uniform();
+    re[i] += length * Math.cos(angle);
+    im[i] += length * Math.sin(angle);
+  }
+  return { ...hybrid, re, im };
+}
+
+/**
+ * A small bright spot in the middle of the image, with the phase that the image has there.
+ * @param {Grid} hybrid @param {number} largest of the image
+ * @returns {Grid}
+ */
+export function withLesion(hybrid, largest) {
+  const image = along(hybrid, "columns", true);
+  const { rows, columns, re, im } = image;
+  const [row, column] = [0.46 * rows, 0.56 * columns];
+  const radius = 0.03 * Math.min(rows, columns);
+  for (let r = 0; r < rows; r++) {
+    for (let c = 0; c < columns; c++) {
+      const distance = Math.hypot(r - row, c - column) / radius;
+      if (distance >= 2) continue;
+      const i = r * columns + c;
+      const size = Math.hypot(re[i], im[i]) || 1;
+      const more = 0.6 * largest * Math.min(1, 2 - distance);
+      const [a, b] = size === 1 && re[i] === 0 ? [1, 0] : [re[i] / size, im[i] / size];
+      re[i] += more * a;
+      im[i] += more * b;
+    }
+  }
+  return along(image, "columns");
+}

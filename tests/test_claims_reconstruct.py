@@ -1,0 +1,58 @@
+"""What *Paint k-space* says of its knee, recomputed: a middle line, twenty steps, every eighth line."""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor
+
+from reconode import export, masks, metrics, zoo
+from reconode.experiment import benchmark
+from reconode.physics import HYBRID, MRIOperator, center_crop, ifft, max_zero_filled
+
+KNEE = 14
+"""Of the page, book/_ext/reconode_book/pictures.py."""
+
+
+@cache
+def knee() -> Tensor:
+    return benchmark.in_memory(benchmark.find("small"), KNEE).hybrid[0, 0]
+
+
+def score(name: str, mask: Tensor, acceleration: int = 4, steps: int | None = None) -> float:
+    """PSNR on the page's knee; "" is zero-filled."""
+    E = MRIOperator(mask)
+    y = E.measure(knee()[None, None])
+    scale = max_zero_filled(y, E)
+    file = export.source(name, acceleration) if name not in ("tv", "zero-filled") else None
+    model: Any = zoo.load(name, acceleration, file=file)
+    if steps is not None:
+        model.steps = steps
+    with torch.no_grad():
+        image = model(y / scale, E) * scale[:, 0]
+    return metrics.psnr(center_crop(image, 96, 96), center_crop(ifft(knee(), HYBRID), 96, 96)[None])
+
+
+MASK = masks.random(112, 4, seed=0)
+"""The page's first."""
+
+
+@pytest.mark.parametrize("name", export.MODELS)
+def test_the_middle_line_is_worth_more_than_nine_decibels(name):
+    without = MASK.clone()
+    without[56] = False
+    assert score(name, without) < score(name, MASK) - 9
+
+
+def test_what_twenty_steps_do():
+    assert score("ft-euler", MASK, steps=20) >= score("ft-euler", MASK)
+    assert score("lt-rk2", MASK, steps=20) < score("lt-rk2", MASK) - 5
+
+
+@pytest.mark.parametrize("name", export.MODELS)
+def test_no_model_unfolds_every_eighth_line(name):
+    eighth = torch.arange(112) % 8 == 0
+    assert score(name, eighth, 8) == pytest.approx(score("zero-filled", eighth), abs=0.25)
