@@ -73,7 +73,13 @@ async function build({ root }, data) {
   const meter = make("progress", { hidden: true, max: 1, "aria-label": "models loaded" });
   const lines = make("p", { class: "caption lines" });
   const space = make("div", { class: "space" });
-  const guess = prediction({ changed: () => (guess.hides(2) ? ask() : display()) });
+  const guess = prediction({
+    changed() {
+      if (guess.hides(state.models.length)) return ask();
+      display();
+      if (root.dataset.done === String(reconstructor.last)) judge();
+    },
+  });
 
   const reconstructor = new Reconstructor(data.engine, {
     step(step) {
@@ -87,9 +93,8 @@ async function build({ root }, data) {
     },
     done() {
       message.textContent = "";
-      const last = slots.map(({ title, frames }) => ({ title, psnr: frames[frames.length - 1].psnr }));
-      if (last.length === 2) guess.judge(last);
       root.dataset.done = String(reconstructor.last);
+      judge();
       sayScores();
     },
     failed(text) {
@@ -116,7 +121,7 @@ async function build({ root }, data) {
     const full = magnitude(along(hybrid, "rows"));
     spectrum = logarithmic(full, Math.max(...full));
     if (kspace?.canvas.width === clean.columns && kspace.canvas.height === clean.rows) return;
-    kspace = panel("k-space: paint lines off and on", ...size, "k-space, logarithmic; lines not measured are blue");
+    kspace = panel("k-space: paint here", ...size, "k-space, logarithmic; lines not measured are blue");
     kspace.stage.classList.add("strip");
     kspace.stage.style.setProperty("--shape", `${size[1]} / ${size[0]}`);
     brush = columnBrush({
@@ -169,6 +174,7 @@ async function build({ root }, data) {
       });
       const runs = state.models.map((model) => ({ model, acceleration: near, steps: ownSteps[model] ? state.steps : 0 }));
       reconstructor.request(hybrid, mask, runs);
+      root.dataset.asked = String(reconstructor.last);
     } else reconstructor.drop();
     remember();
     display();
@@ -180,6 +186,11 @@ async function build({ root }, data) {
     scrub.input.disabled = longest < 1;
     scrub.set(Math.min(at, longest));
     shown.show(scene, zero, slots, at, guess.hides(slots.length));
+  }
+
+  function judge() {
+    const last = slots.map(({ title, frames }) => ({ title, psnr: frames[frames.length - 1].psnr }));
+    if (last.length === 2) guess.judge(last);
   }
 
   function sayScores() {
@@ -260,6 +271,7 @@ async function build({ root }, data) {
     max: 1,
     step: 1,
     value: 0,
+    text: (value) => String(value * (slots[0]?.every ?? 1)),
     changed: (value) => {
       stop();
       at = value;
