@@ -40,7 +40,7 @@ export function comparison(magma) {
   const table = make(
     "table",
     { class: "scores" },
-    make("thead", {}, make("tr", {}, heading(""), heading("PSNR"), heading("SSIM"), heading("steps"), heading("time"))),
+    make("thead", {}, make("tr", {}, heading("image"), heading("PSNR"), heading("SSIM"), heading("steps"), heading("time"))),
     body,
   );
   /** @type {{image: ReturnType<typeof panel>, error: ReturnType<typeof panel>}[]} */
