@@ -34,7 +34,7 @@ export function interleaved(grid) {
  * @param {Uint8Array} magma
  */
 export function comparison(magma) {
-  const pictures = make("div", { class: "results" });
+  const pictures = make("div", { class: "pictures" });
   const body = make("tbody");
   const heading = (/** @type {string} */ text) => make("th", { scope: "col" }, text);
   const table = make(

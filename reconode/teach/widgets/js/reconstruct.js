@@ -5,8 +5,8 @@ import { comparison, frameOf, interleaved } from "./comparison.js";
 import { button, choice, slider } from "./controls.js";
 import { fixed, liveRegion, make } from "./dom.js";
 import { along, centerCrop, magnitude } from "./fft.js";
+import { goTooFar, pictureInput, replayer } from "./knobs.js";
 import { mount } from "./mount.js";
-import { readPicture } from "./own_picture.js";
 import { colors, panel } from "./picture.js";
 import { prediction } from "./prediction.js";
 import { drawMask } from "./random.js";
@@ -48,6 +48,7 @@ async function build({ root }, data) {
   state = fromHash(location.hash, state, knee.columns, Object.keys(titles));
   let clean = knee; // or the reader's own picture
   let own = "";
+  let note = ""; // of it
 
   // What is measured, and what all is compared with
   let hybrid = clean;
@@ -92,19 +93,18 @@ async function build({ root }, data) {
       display();
     },
     done() {
-      message.textContent = "";
       root.dataset.done = String(reconstructor.last);
       judge();
       sayScores();
     },
     failed(text) {
       meter.hidden = true;
-      message.textContent = `${text[0].toUpperCase()}${text.slice(1)}.`;
+      sentence(text);
     },
     progress(loaded, total) {
       meter.hidden = loaded >= total;
       meter.value = loaded / total;
-      message.textContent = loaded < total ? `Loading the model: ${Math.round((100 * loaded) / total)} %` : "";
+      message.textContent = loaded < total ? `Loading the model: ${Math.round((100 * loaded) / total)} %` : note;
     },
   });
 
@@ -156,6 +156,7 @@ async function build({ root }, data) {
       ? `${count} of ${columns} lines measured: ${fixed(columns / count, 1)} times fewer`
       : "No line is measured.";
     Object.assign(lines.dataset, { key: "lines", value: String(count) });
+    message.textContent = note;
     slots = [];
     ask();
   }
@@ -229,31 +230,12 @@ async function build({ root }, data) {
   }
 
   // Play: the steps one after the other, of what has been made or, before, of what came with the page
-  let frame = 0;
   const still = matchMedia("(prefers-reduced-motion: reduce)");
-  function stop() {
-    cancelAnimationFrame(frame);
-    frame = 0;
-  }
-  /** @param {number} seconds */
-  function replay(seconds) {
-    stop();
-    const last = Math.max(...slots.map((slot) => slot.frames.length)) - 1;
-    if (last < 1) return;
-    let began = 0;
-    const advance = (/** @type {number} */ now) => {
-      began ||= now;
-      const share = Math.min(1, (now - began) / 1000 / seconds);
-      at = Math.floor(share * last);
-      display();
-      if (share < 1) frame = requestAnimationFrame(advance);
-      else {
-        at = Infinity;
-        stop();
-      }
-    };
-    frame = requestAnimationFrame(advance);
-  }
+  const { stop, play: run } = replayer((frame) => {
+    at = frame;
+    display();
+  });
+  const replay = (/** @type {number} */ seconds) => run(Math.max(...slots.map((slot) => slot.frames.length)) - 1, seconds);
   const play = button("Reconstruct", () => {
     if (reconstructor.started && slots.length && slots.every((slot) => slot.milliseconds)) {
       return still.matches ? undefined : replay(1.5);
@@ -312,13 +294,7 @@ async function build({ root }, data) {
     changed: (value) => remask({ kind: value === "random" ? "random" : "equispaced" }),
   });
   const preset = (/** @type {number} */ a) => button(`${a} ×`, () => remask({ acceleration: a, center: share(a) }));
-  const masks = make(
-    "div",
-    { class: "row" },
-    preset(4),
-    preset(8),
-    button("New mask", () => remask({ seed: state.seed + 1 })),
-  );
+  const another = button("New mask", () => remask({ seed: state.seed + 1 }));
   const model = (/** @type {number} */ n, /** @type {string} */ label) =>
     choice({
       label,
@@ -344,34 +320,22 @@ async function build({ root }, data) {
       measure();
     },
   });
-  const swap = (/** @type {string} */ text, /** @type {"noise" | "lesion"} */ what) => {
-    const made = button(text, () => {
+  const tooFar = goTooFar({
+    columns: () => clean.columns,
+    force(keeps) {
+      state.painted = Uint8Array.from({ length: clean.columns }, (_, c) => (keeps(c) ? 1 : 0));
+      stop();
+      measure();
+    },
+    spoilt: (what) => state[what],
+    spoil(what) {
       state[what] = !state[what];
-      made.setAttribute("aria-pressed", String(state[what]));
       prepare();
       measure();
-    });
-    made.setAttribute("aria-pressed", String(state[what]));
-    return made;
-  };
-  /** @param {(column: number) => boolean} keeps */
-  const force = (keeps) => {
-    mask = Uint8Array.from({ length: clean.columns }, (_, c) => (keeps(c) ? 1 : 0));
-    state.painted = Uint8Array.from(mask);
-    stop();
-    measure();
-  };
-  const tooFar = make(
-    "div",
-    { class: "row wide", role: "group", "aria-label": "Go too far" },
-    make("span", {}, "Go too far:"),
-    button("Only the centre", () => force((c) => Math.abs(c - (clean.columns >> 1)) < 0.04 * clean.columns)),
-    button("Every 8th line", () => force((c) => (c - (clean.columns >> 1)) % 8 === 0)),
-    swap("Noise of 10 %", "noise"),
-    swap("Add a lesion", "lesion"),
-  );
-
-  const file = make("input", { type: "file", accept: ".png,.jpg,.jpeg,.npy,image/png,image/jpeg", name: "picture" });
+    },
+  });
+  const sentence = (/** @type {string} */ text) => (message.textContent = `${text[0].toUpperCase()}${text.slice(1)}.`);
+  const file = pictureInput({ taken: take, failed: sentence });
   const back = button("Back to the knee", () => take(knee, ""));
   back.hidden = true;
   /** @param {import("./fft.js").Grid} data_ hybrid @param {string} name */
@@ -381,21 +345,12 @@ async function build({ root }, data) {
     back.hidden = !name;
     state.painted = null;
     middle.input.max = String(clean.columns >> 1);
-    message.textContent = name ? `${name}, ${clean.columns} × ${clean.rows} pixels; it stays on this machine, and links do not hold it.` : "";
+    const size = `${clean.columns} × ${clean.rows} pixels`;
+    note = name ? `${name}, ${size}; it stays on this machine, and links do not hold it.` : "";
     stop();
     prepare();
     remask({ center: share(state.acceleration) });
   }
-  file.addEventListener("change", async () => {
-    const [chosen] = file.files ?? [];
-    if (!chosen) return;
-    try {
-      take(along(await readPicture(chosen), "columns"), chosen.name);
-    } catch (error) {
-      message.textContent = `${error instanceof Error ? error.message : error}.`;
-    }
-    file.value = ""; // the same file can be chosen again
-  });
   const link = button("Copy a link to this", async () => {
     const address = `${location.href.split("#")[0]}#${toHash(state)}`;
     const copied = await navigator.clipboard?.writeText(address).then(
@@ -409,27 +364,20 @@ async function build({ root }, data) {
 
   prepare();
   const chosen = model(0, "Model");
-  const all = data.full
-    ? [chosen, model(1, "Beside it"), steps.element, pattern, faster.element, middle.element, tooFar]
-    : [chosen];
-  const extra = data.full
-    ? [
-        make("div", { class: "row wide" }, guess.toggle, link),
-        guess.element,
-        make("label", { class: "file wide" }, make("span", {}, "Your own picture (PNG, JPEG or .npy)"), file),
-        back,
-      ]
-    : [make("div", { class: "row" }, more)];
+  /** @type {HTMLElement[]} */
+  const all = [chosen, model(1, "Beside it"), steps.element, pattern, faster.element, middle.element, tooFar];
+  all.push(make("div", { class: "row wide" }, guess.toggle, link), guess.element, file, back);
+  const knobs = data.full ? all : [chosen, make("div", { class: "row" }, more)];
   root.classList.add("bench", data.full ? "full" : "light");
   root.append(
     make("div", { class: "work" }, shown.pictures, space),
-    make("div", { class: "row" }, play, masks),
+    make("div", { class: "row" }, play, preset(4), preset(8), another),
     lines,
     message,
     meter,
     shown.table,
     scrub.element,
-    make("div", { class: "controls" }, ...all, ...extra),
+    make("div", { class: "controls" }, ...knobs),
     make("p", { class: "hint" }, "Keyboard in k-space: arrows move, space drops or measures a line, shift with arrows paints on."),
     live.element,
   );
