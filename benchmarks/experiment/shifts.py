@@ -89,13 +89,7 @@ def sized(rows: int, columns: int) -> list[Volume]:
 
 def other(kind: str) -> list[Volume]:
     """Another layout of the training's mix, from a series that no training sees."""
-    found: list[Volume] = []
-    before, transfer.KNEES = transfer.KNEES, KNEES
-    try:
-        found = transfer.other(SMALL, kind)
-    finally:
-        transfer.KNEES = before
-    return found
+    return transfer.other(SMALL, kind, KNEES)
 
 
 def scrambled(share: float) -> list[Volume]:

@@ -111,11 +111,11 @@ def with_phase(volume: Volume, turns: float) -> Volume:
     return Volume(volume.info, oversampled(turned), volume.target, None)
 
 
-def other(benchmark: Benchmark, kind: str) -> list[Volume]:
+def other(benchmark: Benchmark, kind: str, count: int = KNEES) -> list[Volume]:
     """Slices of another anatomy, each a volume of one, from a series that no training sees."""
     found: list[Volume] = []
     start = 0
-    while len(found) < KNEES:
+    while len(found) < count:
         made = phantoms.slices(1, benchmark.shape, seed=TEST_SEED, start=start, mix="broad")
         if kind in made.kind[0]:
             kspace = oversampled(made.hybrid)
