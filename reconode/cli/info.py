@@ -120,7 +120,7 @@ def _print(taken: Any, problems: list[str], patients: int, check: bool) -> None:
             f"{n:,}" if split.expected is None else f"{n:,} of {m:,}"
             for n, m in zip(counts, split.expected or counts, strict=True)
         ]
-        complete = {None: "not fastMRI's", True: "yes", False: "no"}[split.complete]
+        complete = {None: "not fastMRI's" if split.files else "empty", True: "yes", False: "no"}[split.complete]
         groups = [
             ", ".join(f"{key} ({n})" for key, n in group.items()) or "none" for group in (split.widths, split.contrasts)
         ]

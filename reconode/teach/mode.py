@@ -16,10 +16,11 @@ MODES = ("quick", "cpu", "full")
 
 @dataclass(frozen=True)
 class Mode:
-    """What :func:`start` found: the mode's name and the device to compute on."""
+    """What :func:`start` found: the mode's name, the device, and fastMRI's folder in full mode."""
 
     name: str
     device: torch.device
+    fastmri: Path | None = None
 
     def __str__(self) -> str:
         gpu = f" ({torch.cuda.get_device_name(self.device)})" if self.device.type == "cuda" else ""
@@ -36,7 +37,10 @@ def start() -> Mode:
     name = os.environ.get("RECONODE_MODE") or ("full" if device.type == "cuda" else "quick")
     if name not in MODES:
         raise UsageError(f"RECONODE_MODE is {name!r}: choose one of {', '.join(MODES)}")
-    return Mode(name, device if name == "full" else torch.device("cpu"))
+    root = os.environ.get("FASTMRI_ROOT")
+    if name != "full":
+        return Mode(name, torch.device("cpu"))
+    return Mode(name, device, Path(root).resolve() if root else None)
 
 
 def work() -> Path:

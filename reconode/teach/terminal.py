@@ -9,6 +9,7 @@ import sys
 
 from reconode.errors import UsageError
 
+COLORED = ("FORCE_COLOR", "CLICOLOR_FORCE", "CLICOLOR", "PY_COLORS", "TTY_COMPATIBLE", "TTY_INTERACTIVE")
 WIDTH = 200
 """Columns: a table is not broken into lines."""
 
@@ -26,10 +27,11 @@ def command(line: str) -> list[str]:
 
 
 def environment() -> dict[str, str]:
-    """The notebook's own, with this library first on the path and plain output."""
+    """The notebook's own, with this library first on the path; a kernel's asks for color, this doesn't."""
     here = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
     path = os.pathsep.join(filter(None, [here, os.environ.get("PYTHONPATH")]))
-    return {**os.environ, "PYTHONPATH": path, "COLUMNS": str(WIDTH), "NO_COLOR": "1"}
+    mine = {key: value for key, value in os.environ.items() if key not in COLORED}
+    return {**mine, "PYTHONPATH": path, "COLUMNS": str(WIDTH), "NO_COLOR": "1"}
 
 
 def run(line: str) -> None:
