@@ -146,17 +146,16 @@ def test_the_knee_is_chosen_by_rule():
     assert abs(sum(d) / len(d)) < TIE and min(d) < -0.5 and max(d) > 0.5
 
 
-def test_padding_is_worth_more_than_any_architecture():
-    said("one to two decibels by a half, two to three and a half by two")
+def test_padding_is_worth_more_than_any_solver():
+    said("**Padding k-space by two is worth more decibels than any choice of solver in our tables**")
+    said("two to three and a half (by a half, one to two)")
     models = ("tv", "wavelet", "d5c5_long", "lt-rk4_long", "pc-flow_long")
     gained = {way: [crimes((name, way), (name, MEASURED)) for name in models] for way in PADDED}
     assert all(1 < i.mean < 2.25 for i in gained[PADDED[0]]) and all(1.9 < i.mean < 3.55 for i in gained[PADDED[1]])
-    reached = [
-        abs(gap(f"{a}_long", f"{b}_long"))
-        for a in ("d5c5", "lt-rk4")
-        for b in ("ft-euler", "ft-rk2", "ft-rk4", "lt-euler", "lt-rk2")
-    ]
-    assert min(i.low for i in gained[PADDED[0]]) > max(reached)
+    solvers = ("ft-euler", "ft-rk2", "ft-rk4", "lt-euler", "lt-rk2", "lt-rk4", "lt-euler-26")
+    for end in ("", "_long"):
+        means = [row(f"{name}{end}").interval("psnr").mean for name in solvers]
+        assert max(means) - min(means) < min(i.mean for i in gained[PADDED[1]])
     said("most to methods without training, so that the networks' lead over the wavelet shrinks")
     for name in models[2:]:
         before, after = (crimes((name, way), ("wavelet", way)).mean for way in (MEASURED, PADDED[1]))
@@ -164,12 +163,12 @@ def test_padding_is_worth_more_than_any_architecture():
 
 
 def test_the_gain_of_padding_is_the_masks():
-    said("yet the second column gains more than anything in the table but training")
+    said("yet the second column gains more than three times the training brought D5C5")
     said("there the mask is drawn first, as a scanner does, and the zeros come after; the gain is gone")
     live = re.findall(r"^(\S+) +([\d.]+) +([\d.]+) +([\d.]+)$", PAGE, re.MULTILINE)
     assert [name for name, *_ in live] == ["zero-filled", "tv", "d5c5_long"]
     for measured, padded, after in ([float(v) for v in scores] for _, *scores in live):
-        assert padded - measured > 1.5 and abs(after - measured) < 0.3
+        assert padded - measured > gap("d5c5_long", "d5c5") and abs(after - measured) < 0.3
 
 
 def test_magnitudes_make_an_order():
@@ -194,10 +193,7 @@ def test_jpeg_adds_to_ssim_only():
 
 
 def test_the_recap():
-    said("Padding k-space is worth more decibels than any architecture here")
-    trained = ("d5c5", "lt-rk4", "pc-flow", "lt-euler-26")
-    spread = max(gap(f"{a}_long", f"{b}_long") for a in trained for b in trained)
-    assert crimes(("lt-rk4_long", PADDED[1]), ("lt-rk4_long", MEASURED)).mean > spread
+    said("Padding k-space by two is worth more decibels than any choice of solver in our tables.")
     said("stays below the 0.25 dB by which trainings of one model differ at 6,000")
     assert order("lt-rk4", "d5c5", LONG) == "tie" and abs(compare("lt-rk4_long", "d5c5_long").mean) < TIE
     said("the difference changes sign between seeds at 2,000 steps")
