@@ -27,7 +27,7 @@ BENCHMARKS := $(patsubst benchmarks/%.py,%,$(filter-out benchmarks/_%,$(wildcard
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help book test lint lab bench fuzz address clean $(BENCHMARKS:%=bench-%)
+.PHONY: help book slides handout test lint lab bench fuzz address clean $(BENCHMARKS:%=bench-%)
 
 help:  ## this list
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/  make \1\t\2/' | expand -t 16
@@ -41,6 +41,12 @@ $(BOOK): $(INSTALLED) $(ASSETS) $(BOOK_SOURCES)
 	rm -rf _build/html $@
 	$(RUN) $(BIN)/python -c "from jupyter_book.cli.main import main; main()" build . --all -W -n --keep-going
 	@touch $@
+
+slides: $(INSTALLED) $(ASSETS)  ## the slides alone, from the stored outputs: _build/html/slides (make book makes them too)
+	PYTHONPATH=book/_ext:. $(BIN)/python -m reconode_course.slides
+
+handout: $(INSTALLED)  ## student notebooks without solutions, and the answer key: _build/handout
+	PYTHONPATH=book/_ext:. OMP_NUM_THREADS=1 $(BIN)/python -m reconode_course.handout
 
 test: $(INSTALLED) $(BOOK)  ## unit tests and docstring examples, then the notebooks' stored outputs, then the built pages
 	$(RUN) $(BIN)/python -m pytest tests reconode --doctest-modules --ignore-glob='tests/test_pages*.py' \

@@ -17,7 +17,9 @@ from bs4 import BeautifulSoup, Tag
 
 ROOT = Path(__file__).parents[1]
 SITE = ROOT / os.environ.get("RECONODE_SITE", "_build/html")
-PAGES = sorted(p for p in SITE.rglob("*.html") if not {"_static", "_sources"} & set(p.relative_to(SITE).parts))
+# Slides are pages of another kind: tests/test_slides.py and tests/test_slides_browser.py.
+NO_PAGES = {"_static", "_sources", "slides"}
+PAGES = sorted(p for p in SITE.rglob("*.html") if not NO_PAGES & set(p.relative_to(SITE).parts))
 HEAVIEST = 3_000_000
 SLACK = 1.5
 TOGETHER = 10 * 60

@@ -95,7 +95,12 @@ def prepare(app: Sphinx, config: Config) -> None:
     """The site's own address from the repository's, and MathJax from npm's folder."""
     if not config.html_baseurl:
         config.html_baseurl = site_address(config.html_theme_options["repository_url"])
-    source, target = ROOT / "node_modules/mathjax/es5", MADE / "vendor/mathjax"
+    bring_mathjax(MADE / "vendor/mathjax")
+
+
+def bring_mathjax(target: Path) -> None:
+    """MathJax and its fonts from npm's folder."""
+    source = ROOT / "node_modules/mathjax/es5"
     if not (source / "tex-chtml-full.js").is_file():
         raise ExtensionError(f"{source} has no MathJax: run `make book`, or `npm ci` in {ROOT} first")
     target.mkdir(parents=True, exist_ok=True)
