@@ -11,10 +11,10 @@ import nbformat
 import pytest
 from reconode_book.markdown import Chapter, chapters, source
 from reconode_course import handout, wrong
-from reconode_course.exercises import ExerciseError, exercises, without_solutions
+from reconode_course.exercises import ExerciseError, exercises, solved, without_solutions
 
 CHAPTERS = chapters()
-KNOWN = wrong.read()
+KNOWN, PENDING = wrong.read(), wrong.pending()
 DETAILS = re.compile(r"<details.*?</details>", re.DOTALL)
 every_chapter = pytest.mark.parametrize("chapter", CHAPTERS, ids=lambda chapter: chapter.path.stem)
 
@@ -83,6 +83,9 @@ def test_the_keys_solutions_are_right(chapter: Chapter) -> None:
 @every_chapter
 def test_wrong_answers_are_wrong_and_the_check_says_why(chapter: Chapter) -> None:
     """Two at least for each exercise; none that merely stops, and no two that are told the same."""
+    if chapter.number in PENDING:
+        assert not [e.name for e in exercises(chapter) if e.name in KNOWN], "not pending any more: mend `pending`"
+        return
     for exercise in exercises(chapter):
         mistakes = KNOWN.get(exercise.name, [])
         assert len(mistakes) >= 2, f"book/teach/wrong_answers.toml has fewer than two for {exercise.name}"
@@ -101,7 +104,8 @@ def test_wrong_answers_are_wrong_and_the_check_says_why(chapter: Chapter) -> Non
 
 
 def test_no_wrong_answer_is_without_an_exercise() -> None:
-    assert set(KNOWN) == {exercise.name for chapter in CHAPTERS for exercise in exercises(chapter)}
+    there = {exercise.name for chapter in CHAPTERS for exercise in exercises(chapter)}
+    assert set(KNOWN) <= there, f"no such exercise: {set(KNOWN) - there}"
 
 
 def test_the_whole_handout(tmp_path: Path) -> None:
@@ -143,7 +147,7 @@ def test_exercises_are_read_in_either_layout(tmp_path: Path) -> None:
 def test_an_exercise_without_a_solution_is_an_error(tmp_path: Path) -> None:
     chapter = made(tmp_path, ("m", "## Exercises\n\n**1. One.** Ask."))
     with pytest.raises(ExerciseError, match=r"no folded solution below exercise 3\.1"):
-        exercises(chapter)
+        solved(chapter)
 
 
 def test_a_fold_that_does_not_close_is_an_error() -> None:

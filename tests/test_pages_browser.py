@@ -19,7 +19,9 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 SITE = ROOT / os.environ.get("RECONODE_SITE", "_build/html")
-PAGES = sorted(p for p in SITE.rglob("*.html") if not {"_static", "_sources", "slides"} & set(p.relative_to(SITE).parts))
+PAGES = sorted(
+    p for p in SITE.rglob("*.html") if not {"_static", "_sources", "slides"} & set(p.relative_to(SITE).parts)
+)
 AXE = ROOT / "node_modules/axe-core/axe.min.js"
 SUBFOLDER = "some/folder"
 HEAVIEST = 3_000_000

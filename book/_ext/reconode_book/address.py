@@ -18,7 +18,8 @@ import yaml
 ROOT = Path(__file__).resolve().parents[3]
 SEARCHED = (
     "*.md", "*.cff", "*.toml", "*.yml", "package.json", ".github/**/*.yml", "benchmarks/*.md",
-    "book/*.md", "book/api/*.md", "notebooks/*.ipynb", "reconode/**/*.py",
+    "book/*.md", "book/api/*.md", "book/teach/**/*.md", "book/teach/**/*.toml", "paper/*.md", "codemeta.json",
+    "notebooks/*.ipynb", "reconode/**/*.py",
 )  # fmt: skip
 """Files that may spell the address."""
 

@@ -135,7 +135,7 @@ def chosen(path: Path, every: dict[int, Chapter]) -> Deck:
 
 def notes(entry: dict[str, Any]) -> str:
     """The speaker's notes of an entry: what to say, ask, expect, and leave out."""
-    labels = {"ask": "Ask", "hear": "You will hear", "wrong": "What goes wrong", "short": "Short of time"}
+    labels = {"ask": "Ask", "hear": "Expect", "wrong": "What goes wrong", "short": "Short of time"}
     told = [f"**{label}.** {entry[part]}" for part, label in labels.items() if part in entry]
     return "\n\n".join(filter(None, [entry.get("say", ""), *told]))
 

@@ -99,6 +99,12 @@ def exercises(chapter: Chapter) -> list[Exercise]:
     wanted = list(range(1, len(found) + 1))
     if not found or [exercise.number for exercise in found] != wanted:
         raise ExerciseError(f"{chapter.path.name}: exercises are numbered {[e.number for e in found]}, not 1, 2, 3, …")
+    return found
+
+
+def solved(chapter: Chapter) -> list[Exercise]:
+    """All of a chapter's, each with its solution."""
+    found = exercises(chapter)
     if without := [e.name for e in found if not e.solution]:
         raise ExerciseError(f"{chapter.path.name}: no folded solution below exercise {', '.join(without)}")
     return found

@@ -17,7 +17,7 @@ from typing import Any
 from reconode_book.markdown import Chapter, chapters, source
 
 from reconode_course import wrong
-from reconode_course.exercises import exercises, split, without_solutions, zone
+from reconode_course.exercises import solved, split, without_solutions, zone
 from reconode_course.places import OUT
 
 BADGE = re.compile(r"^\[!\[[^\]]*\]\([^)]*colab[^)]*\)\]\([^)]*\)\s*$\n?", re.MULTILINE | re.IGNORECASE)
@@ -68,7 +68,7 @@ def key(every: list[Chapter]) -> str:
     known = wrong.read()
     for chapter in every:
         parts.append(f"## Chapter {chapter.number}. {chapter.title}")
-        for exercise in exercises(chapter):
+        for exercise in solved(chapter):
             parts += [f"### {exercise.name} {exercise.title}", exercise.asked]
             if exercise.answer:
                 parts.append(f"```python\n{exercise.answer}\n```")

@@ -6,12 +6,12 @@ import html
 from pathlib import Path
 
 from docutils import nodes
-from reconode_book.markdown import MarkdownDirective, chapters
+from reconode_book.markdown import MarkdownDirective, chapters, table
 from sphinx.application import Sphinx
 from sphinx.util import logging
 from sphinx.util.docutils import SphinxDirective
 
-from reconode_course import deck, schedule, slides, wrong
+from reconode_course import aims, deck, schedule, slides, wrong
 from reconode_course.exercises import exercises
 from reconode_course.places import REVEAL, TEACH
 
@@ -51,10 +51,26 @@ class WrongAnswers(MarkdownDirective):
         known, parts = wrong.read(), []
         for chapter in chapters():
             parts.append(f"## Chapter {chapter.number}: {chapter.title}")
+            if chapter.number in wrong.pending():
+                parts.append("Not written yet.")
+                continue
             for exercise in exercises(chapter):
                 parts.append(f"### {exercise.name} {exercise.title}")
                 parts += [wrong.told(mistake, exercise, chapter) for mistake in known.get(exercise.name, [])]
         return "\n\n".join(parts)
+
+
+class AimsTable(MarkdownDirective):
+    """Which exercise assesses which aim of each chapter."""
+
+    def markdown(self) -> str:
+        """A table; aims without an exercise say what stands in for one."""
+        self.env.note_dependency(str(aims.FILE))
+        assessed, rows = aims.read(), []
+        for chapter in chapters():
+            told = assessed.get(chapter.number, ["not mapped yet"] * len(aims.of(chapter)))
+            rows += [[f"{chapter.number}", *pair] for pair in zip(aims.of(chapter), told, strict=True)]
+        return table(["Chapter", "A student can", "Assessed by"], rows)
 
 
 class DeckList(SphinxDirective):
@@ -87,5 +103,6 @@ def setup(app: Sphinx) -> None:
     app.add_directive("lecture-plan", LecturePlan)
     app.add_directive("schedule", Schedule)
     app.add_directive("wrong-answers", WrongAnswers)
+    app.add_directive("aims-table", AimsTable)
     app.add_directive("deck-list", DeckList)
     app.connect("build-finished", write_slides)

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from reconode_book.chapters import PLAN
 from reconode_book.markdown import Chapter
 
 from reconode_course.deck import Deck
@@ -89,7 +90,7 @@ def read(path: Path, every: Iterable[Chapter]) -> list[Session]:
         ScheduleError: minutes that don't add up; a chapter or an exercise that is not there.
     """
     known = {exercise.name for chapter in every for exercise in exercises(chapter)}
-    numbers = {0, *(chapter.number for chapter in every)}
+    numbers = range(len(PLAN) + 1)
     with path.open("rb") as file:
         content = tomllib.load(file)
     made = []

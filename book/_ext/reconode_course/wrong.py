@@ -40,6 +40,7 @@ def read(path: Path = FILE) -> dict[str, list[Mistake]]:
     """By exercise, 7.2, in the file's order."""
     with path.open("rb") as file:
         found = tomllib.load(file)
+    found.pop("pending", None)
     made: dict[str, list[Mistake]] = {}
     for name, entries in found.items():
         if not re.fullmatch(r"\d+\.\d+", name):
@@ -49,6 +50,12 @@ def read(path: Path = FILE) -> dict[str, list[Mistake]]:
             if bool(mistake.code) == bool(mistake.said):
                 raise MistakeError(f"{path.name}: {name} needs either code or said in each entry")
     return made
+
+
+def pending(path: Path = FILE) -> list[int]:
+    """The chapters whose wrong answers are still to be written."""
+    with path.open("rb") as file:
+        return list(tomllib.load(file).get("pending", []))
 
 
 def verdict(mistake: Mistake, exercise: Exercise, chapter: Chapter) -> Any:
