@@ -19,9 +19,8 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 SITE = ROOT / os.environ.get("RECONODE_SITE", "_build/html")
-PAGES = sorted(
-    p for p in SITE.rglob("*.html") if not {"_static", "_sources", "slides"} & set(p.relative_to(SITE).parts)
-)
+NO_PAGES = {"_static", "_sources", "slides"}
+PAGES = sorted(p for p in SITE.rglob("*.html") if not NO_PAGES & set(p.relative_to(SITE).parts))
 AXE = ROOT / "node_modules/axe-core/axe.min.js"
 SUBFOLDER = "some/folder"
 HEAVIEST = 3_000_000
