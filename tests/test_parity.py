@@ -23,7 +23,9 @@ from reconode.teach.widgets import engine
 
 SIZES = ((96, 112), (64, 72), (57, 80), (61, 50), (48, 96))
 """Whole and broken tiles, rows and columns that no dilation divides; one image of each."""
-RELATIVE = 1e-3
+RELATIVE = {"tv": 1e-3}
+CLOSE = 1e-5
+"""What the page says of the networks; total variation may stop ten iterations sooner or later."""
 DECIBELS = 0.01
 
 CLIENT = """
@@ -121,7 +123,7 @@ def knee(size: tuple[int, int], seed: int = 0) -> Tensor:
 @pytest.mark.parametrize("size", SIZES, ids=lambda size: "x".join(map(str, size)))
 @pytest.mark.parametrize("acceleration", [4, 8])
 def test_parity(served: Served, size: tuple[int, int], acceleration: int) -> None:
-    """Every state of every model within 1e-3 of PyTorch's, the scores of the last within 0.01 dB."""
+    """Every state is within 1e-5 of PyTorch's, total variation's last within 1e-3; the last's scores within 0.01 dB."""
     hybrid = knee(size, seed=size[0])
     mask = masks.random(size[1], acceleration, seed=size[1])
     runs = [{"model": name, "acceleration": acceleration, "steps": 0} for name in export.MODELS]
@@ -132,7 +134,7 @@ def test_parity(served: Served, size: tuple[int, int], acceleration: int) -> Non
         if name != "tv":
             pairs = list(zip(found, expected, strict=True))
         for x, goal in pairs:
-            assert float((x - goal).norm() / goal.norm()) < RELATIVE, name
+            assert float((x - goal).norm() / goal.norm()) < RELATIVE.get(name, CLOSE), name
         ours, theirs = (metrics.scores(x[-1][None], target) for x in (found, expected))
         assert ours.psnr == pytest.approx(theirs.psnr, abs=DECIBELS), name
         assert ours.ssim == pytest.approx(theirs.ssim, abs=1e-4), name
@@ -145,7 +147,7 @@ def test_another_number_of_steps(served: Served, name: str) -> None:
     expected = python(name, 4, hybrid, mask, steps=9)
     assert len(found) == len(expected) == 10
     for x, goal in zip(found, expected, strict=True):
-        assert float((x - goal).norm() / goal.norm()) < RELATIVE
+        assert float((x - goal).norm() / goal.norm()) < CLOSE
 
 
 def test_without_multiply_add_in_one_instruction(served: Served) -> None:
@@ -158,7 +160,7 @@ def test_without_multiply_add_in_one_instruction(served: Served) -> None:
     (found,) = served.solve(hybrid, mask, [{"model": "lt-rk4", "acceleration": 4, "steps": 0}])
     page.evaluate("() => { engine.terminate(); window.engine = kept; }")
     goal = python("lt-rk4", 4, hybrid, mask)[-1]
-    assert float((found[-1] - goal).norm() / goal.norm()) < RELATIVE
+    assert float((found[-1] - goal).norm() / goal.norm()) < CLOSE
 
 
 def test_the_last_request_wins(served: Served) -> None:
