@@ -27,8 +27,8 @@ WANTED = {  # a heading for each script, and what it should show
     "ways_back": "Ways to differentiate a solve, chapter 5's table. Wanted: exact ones exact, bytes as promised.",
     "models": "Models. Wanted: checkpointing saves LT-RK4's activations to 0.30, its step takes 1.40 at most.",
     "models_compiled": "`benchmarks/models.py --compile --rounds 5 --size 96x96`: compiled against eager.",
-    "browser": "Models in a reader's browser, on a machine that others used too (its load is below). Wanted, at 96 x 112 "
-    "and 160 x 160: PC-Flow and Euler 0.3 s and 1 s, LT-RK4 1.5 s and 4 s. `--runtimes`: other kernels.",
+    "browser": "Models in a reader's browser, on a machine that others used too (its load is below). Wanted, at "
+    "96 x 112 and 160 x 160: PC-Flow and Euler 0.3 s and 1 s, LT-RK4 1.5 s and 4 s.",
     "tune_classical": "Weights of the classical methods: see `results/classical_tuning.json`.",
 }
 LEFT_OUT = ("machine", "benchmark")
