@@ -158,7 +158,11 @@ function build({ root, onTheme }, data) {
     message,
     curve.element,
     table,
-    make("p", { class: "hint" }, "In dB over ten knees: PSNR, mean and worst; gain over total variation (TV), mean and on the knee where it is least."),
+    make(
+      "p",
+      { class: "hint" },
+      "In dB over ten knees: PSNR, mean and worst; gain over total variation (TV), mean and on the knee where it is least.",
+    ),
     live.element,
   );
   onTheme(curve.redraw);
