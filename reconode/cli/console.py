@@ -144,6 +144,8 @@ def find_device(name: str) -> Any:
 
     try:
         device = torch.device(name)
+        if device.type == "meta":
+            raise RuntimeError("it holds no numbers")
         torch.empty(0, device=device)
     except (RuntimeError, AssertionError) as error:
         available = f"cpu or cuda (0 to {torch.cuda.device_count() - 1})" if torch.cuda.is_available() else "cpu only"

@@ -55,7 +55,7 @@ def train(
     ] = None,
     learning_rate: Annotated[float, typer.Option(min=0, help="At the start; falls to zero along a cosine.")] = 4e-3,
     clip: Annotated[float, typer.Option(min=0, help="Longest gradient.")] = 1.0,
-    seed: Annotated[int, typer.Option(min=0, help="Of weights, data and masks.")] = 0,
+    seed: Annotated[int, typer.Option(min=0, max=2**48, help="Of weights, data and masks.")] = 0,
     init: Annotated[
         Path | None, typer.Option(help="Weights to start from.", show_default="random ones, by the seed")
     ] = None,

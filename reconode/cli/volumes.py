@@ -51,7 +51,7 @@ def simulate(
         bool, typer.Option("--test", help="Write test files: undersampled, with a mask, without target.")
     ] = False,
     acceleration: Annotated[float, typer.Option(min=1, help="Acceleration of the masks of test files.")] = 4,
-    seed: Annotated[int, typer.Option(min=0, help="The same seed gives the same knees.")] = 0,
+    seed: Annotated[int, typer.Option(min=0, max=2**32, help="The same seed gives the same knees.")] = 0,
     benchmark: Annotated[
         Size | None, typer.Option(help="Write the public benchmark of this size instead: train/, val/ and test/.")
     ] = None,

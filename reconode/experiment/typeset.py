@@ -86,9 +86,14 @@ class Table:
         """Header and rows for a spreadsheet; caption and notes follow as comments that begin with #."""
         out = io.StringIO()
         writer = csv.writer(out, lineterminator="\n")
-        writer.writerows([cell.translate(PLAIN) for cell in row] for row in (self.header, *self.rows))
+        writer.writerows([_cell(cell.translate(PLAIN)) for cell in row] for row in (self.header, *self.rows))
         writer.writerows([f"# {line.translate(PLAIN)}"] for line in (self.caption, *self.notes))
         return out.getvalue()
+
+
+def _cell(text: str) -> str:
+    """Text that no spreadsheet takes for a formula; numbers keep their sign."""
+    return f"'{text}" if text[:1] in ("=", "@", "\t", "\r") else text
 
 
 def _markdown(text: str) -> str:

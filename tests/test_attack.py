@@ -1,0 +1,110 @@
+"""A sample of `make fuzz`, and what it wrote: no crash, no hang, nothing silently wrong where it must not be."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+
+import h5py
+import numpy as np
+import pytest
+from typer.testing import CliRunner
+
+from reconode.cli.__main__ import app
+from reconode.experiment.typeset import Table
+
+ROOT = Path(__file__).parents[1]
+sys.path[:0] = [str(ROOT / "benchmarks" / "attack"), str(ROOT / "benchmarks")]
+
+import fuzz  # noqa: E402
+import mutate_hdf5  # noqa: E402
+import mutate_weights  # noqa: E402
+
+FINE = ("refused", "unharmed", "not made", "other numbers", "silent without target, no target")
+
+
+@pytest.mark.timeout(0)
+@pytest.mark.parametrize("kind, files", [(kind, 16 if "volumes" in kind else 60) for kind in fuzz.KINDS])
+def test_a_sample(tmp_path, kind, files):
+    attempt = fuzz.attempts(kind, tmp_path)
+    outcomes = [attempt(seed) for seed in range(100_000, 100_000 + files)]
+    assert set(outcomes) <= set(FINE), "an exception would have ended the test"
+    assert outcomes.count("refused") > files // 4, "the damage is none"
+
+
+def test_checksums_of_metadata_are_hdf5s_own(tmp_path):
+    """Blocks of a new file are found by them."""
+    data = mutate_hdf5.originals(tmp_path)["new chunked"]
+    stretches = mutate_hdf5.checksummed(data)
+    assert {data[first : first + 4] for first, _ in stretches} >= {b"OHDR", b"\x89HDF"} and len(stretches) > 8
+    assert mutate_hdf5.lookup3(b"Four score and seven years ago") == 0x17770551, "Jenkins' own example"
+
+
+def test_damage_is_made_through_h5py_too(tmp_path):
+    data = mutate_hdf5.originals(tmp_path)["contiguous"]
+    assert len({mutate_hdf5.through_h5py(data, np.random.default_rng(seed)) for seed in range(5)}) == 5
+    assert [path for path in mutate_weights.nodes({"a": [1, {"b": 2}]})][1:] == [
+        ("a",),
+        ("a", 0),
+        ("a", 1),
+        ("a", 1, "b"),
+    ]
+
+
+def test_what_the_attack_wrote():
+    for said in json.loads((ROOT / "results/fuzz.json").read_text())["kinds"].values():
+        assert said["files"] > 100
+        assert said["crashes"] == said["hangs"] == said["tracebacks"] == said["silent"] == 0
+
+
+def test_what_the_kills_left():
+    for said in json.loads((ROOT / "results/kills.json").read_text())["trainings"].values():
+        assert said["kills"] > 0 and said["same"] == said["trainings"]
+        assert said["unreadable_checkpoints"] == said["failed"] == 0
+
+
+def test_the_reader_costs_little():
+    assert json.loads((ROOT / "results/bench/loading.json").read_text())["ratio_transform_off"] >= 0.8
+
+
+class TestText:
+    """Names and attributes that are markup, formulas of TeX or of spreadsheets, and codes for the terminal."""
+
+    def test_in_tables_and_figures(self, make_volume, tmp_path):
+        names = ["a[bold].h5", "$\\frac$.h5", "x\x1b[2J.h5"]
+        for name in names:
+            make_volume(f"v/{name}", acquisition="[/red]")
+        run = lambda *words: CliRunner().invoke(app, list(map(str, words)))  # noqa: E731
+        said = run("info", tmp_path / "v")
+        assert said.exit_code == 0 and "a[bold].h5" in said.output and "[/red]" in said.output
+        assert run("reconstruct", tmp_path / "v", tmp_path / "o", "--model", "zero-filled").exit_code == 0
+        said = run("evaluate", tmp_path / "v", tmp_path / "o", "--figure", tmp_path / "f.png", "--show", names[1])
+        assert said.exit_code == 0 and (tmp_path / "f.png").exists() and "\x1b[2J" not in said.output
+
+    def test_in_spreadsheets(self):
+        made = Table("caption", ("=1+1", "@x"), (("-1.5", "+0.20"),)).csv()
+        assert made.splitlines()[:2] == ["'=1+1,'@x", "-1.5,+0.20"]
+
+    @pytest.mark.parametrize("words", [["--device", "meta"], ["--seed", "12345678901234567890"]])
+    def test_in_options(self, tmp_path, words):
+        said = CliRunner().invoke(app, ["train", "lt-euler", "--steps", "1", "--out", str(tmp_path / "r"), *words])
+        assert said.exit_code in (1, 2) and "Traceback" not in said.output and not (tmp_path / "r").exists()
+
+
+def test_memory_that_runs_out_ends_one_file_only(make_volume, tmp_path, monkeypatch):
+    from reconode.data import fastmri
+
+    make_volume("v/a.h5"), make_volume("v/b.h5")
+    real = fastmri.read
+
+    def read(path, **options):
+        if path.name == "a.h5":
+            raise RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate 5 bytes")
+        return real(path, **options)
+
+    monkeypatch.setattr(fastmri, "read", read)
+    said = CliRunner().invoke(app, ["reconstruct", str(tmp_path / "v"), str(tmp_path / "o"), "--model", "zero-filled"])
+    assert said.exit_code == 1 and "a.h5: out of memory" in said.output and (tmp_path / "o" / "b.h5").exists()
+    with h5py.File(tmp_path / "o" / "b.h5") as file:
+        assert "reconstruction" in file
