@@ -157,6 +157,8 @@ def _compute(run: Result, runs: Sequence[Result], operations: Mapping[str, float
     """A training's arithmetic over the budget's; None where it is not known, or where it went on from another."""
     steps = [r.training.steps for r in runs if r.row == (BUDGET, "") and r.acceleration == 4 and r.training]
     training = run.training
+    if run.family == "ODE":  # an adaptive solver's arithmetic depends on the image, and grows in training
+        return None
     if not steps or training is None or training.settings.get("init") or not {run.model, BUDGET} <= set(operations):
         return None
     return operations[run.model] * training.steps / (operations[BUDGET] * steps[0])

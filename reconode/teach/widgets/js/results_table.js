@@ -218,7 +218,8 @@ async function build({ root }, data) {
       );
     if (rows.some((row) => row.apart)) notes.push("† saw fewer examples than the others: not compared.");
     const missing = data.models.filter((m, i) => m.paper.psnr[now().acceleration] && !rows.some((row) => row.model === i));
-    if (missing.length && state.seed === "all") notes.push("Not run: " + missing.map((m) => m.title).join("; ") + ".");
+    const where = state.length === EQUAL ? "No finished training within the budget: " : "Not run: ";
+    if (missing.length && state.seed === "all") notes.push(where + missing.map((m) => m.title).join("; ") + ".");
     notes.push(
       state.metric === "psnr"
         ? "A tie: the interval has zero in it, or some training of the one is less than " + data.floor + " dB from some of the other."
