@@ -71,7 +71,7 @@ def test_every_chapter_states_aims(chapter: Chapter) -> None:
     """Three to six, each beginning with what one does."""
     stated = aims.of(chapter)
     assert 3 <= len(stated) <= 6
-    assert all(re.match(r"[a-z]+ ", aim) and len(aim.split()) >= 3 for aim in stated)
+    assert all(re.match(r"[a-z]+\b", aim) and len(aim.split()) >= 3 for aim in stated)
 
 
 def test_every_aim_is_assessed_or_said_not_to_be() -> None:
