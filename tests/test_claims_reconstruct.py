@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -56,3 +58,10 @@ def test_what_twenty_steps_do():
 def test_no_model_unfolds_every_eighth_line(name):
     eighth = torch.arange(112) % 8 == 0
     assert score(name, eighth, 8) == pytest.approx(score("zero-filled", eighth), abs=0.25)
+
+
+def test_what_the_first_press_loads():
+    """The landing page says 0.6 MB."""
+    file = Path(__file__).parents[1] / "results/bench/browser.json"
+    measured = json.loads(file.read_text())["first_press_bytes"]
+    assert round(measured["gzipped"] / 1e6, 1) == 0.6

@@ -40,17 +40,11 @@ class Story:
         images: magnitudes at a few moments.
         notes: their scores.
         target: the truth.
-        states: all complex states on the full grid, ``(N + 1, rows, columns)``.
-        mask: the measured columns.
-        title: of the model.
     """
 
     images: list[Tensor]
     notes: list[str]
     target: Tensor
-    states: Tensor
-    mask: Tensor
-    title: str
 
 
 @cache
@@ -81,9 +75,6 @@ def tell() -> Story:
         [x[0] for x in shown],
         [f"{metrics.psnr(x, target):.1f} dB" for x in shown],
         target[0],
-        torch.cat(states),
-        mask,
-        zoo.find(name or "tv").title,
     )
 
 
