@@ -98,8 +98,9 @@ def test_noise():
 
 
 def test_phase():
-    said("Total variation falls with it, from 23 to 14 dB")
-    assert round(mean(psnr("phase", "0 turns", "tv"))) == 23 and round(mean(psnr("phase", "8 turns", "tv"))) == 14
+    said("Total variation falls with it, by nine decibels at eight turns")
+    lost = mean(psnr("phase", "0 turns", "tv")) - mean(psnr("phase", "8 turns", "tv"))
+    assert round(lost) == 9
     said("At eight turns every network is below even zero-filled, if by a hair")
     assert all(-0.25 < ahead("phase", "8 turns", n, "zero-filled") < 0 for n in NETS)
     said("Up to two more turns cost little")
