@@ -366,11 +366,12 @@ async function build({ root }, data) {
   const chosen = model(0, "Model");
   /** @type {HTMLElement[]} */
   const all = [chosen, model(1, "Beside it"), steps.element, pattern, faster.element, middle.element, tooFar];
-  all.push(make("div", { class: "row wide" }, guess.toggle, link), guess.element, file, back);
+  all.push(make("div", { class: "row wide" }, guess.toggle, link), file, back);
   const knobs = data.full ? all : [chosen, make("div", { class: "row" }, more)];
   root.classList.add("bench", data.full ? "full" : "light");
   root.append(
     make("div", { class: "work" }, shown.pictures, space),
+    guess.element,
     make("div", { class: "row" }, play, preset(4), preset(8), another),
     lines,
     message,
