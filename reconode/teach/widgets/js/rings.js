@@ -82,7 +82,7 @@ async function build({ root, onTheme }, data) {
   const inside = (/** @type {number} */ i) => (upTo ? ringOf[i] <= ring : ringOf[i] === ring);
   const middle = (/** @type {number} */ n) => (n + 0.5) * data.width;
   const top = Math.max(1.1, ...relative.flatMap((line) => [...line]));
-  const highest = Math.min(2, top);
+  const highest = Math.min(2, 1.06 * top);
   curve.setRange([0, (last + 1) * data.width], [0, highest]);
 
   function draw() {
