@@ -110,6 +110,7 @@ def chosen(path: Path, every: dict[int, Chapter]) -> Deck:
             "say",
             "ask",
             "hear",
+            "asked",
             "wrong",
             "short",
         }:
@@ -135,7 +136,13 @@ def chosen(path: Path, every: dict[int, Chapter]) -> Deck:
 
 def notes(entry: dict[str, Any]) -> str:
     """The speaker's notes of an entry: what to say, ask, expect, and leave out."""
-    labels = {"ask": "Ask", "hear": "Expect", "wrong": "What goes wrong", "short": "Short of time"}
+    labels = {
+        "ask": "Ask",
+        "hear": "Expect",
+        "asked": "You may be asked",
+        "wrong": "What goes wrong",
+        "short": "Short of time",
+    }
     told = [f"**{label}.** {entry[part]}" for part, label in labels.items() if part in entry]
     return "\n\n".join(filter(None, [entry.get("say", ""), *told]))
 
