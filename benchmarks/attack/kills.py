@@ -65,7 +65,8 @@ def attack(settings: Settings, folder: Path, kills: int, until: float, rng: rand
         run = folder / f"run{said['trainings']}"
         while True:
             child = process(settings, run)
-            child.join(rng.uniform(0.05, 0.6) * length if said["kills"] < kills else None)
+            more = said["kills"] < kills and time.monotonic() < until
+            child.join(rng.uniform(0.02, 0.4) * length if more else None)
             if child.is_alive():
                 os.kill(child.pid or 0, signal.SIGKILL)
                 child.join()
