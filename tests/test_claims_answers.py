@@ -81,9 +81,12 @@ def test_lt_euler_is_within_the_floor_after_the_long_trainings():
 
 
 def test_fixed_and_learned_at_the_tables_length():
-    said(ANSWERS, "LT-RK2 over FT-RK2 and FT-RK4 over FT-Euler are larger than the floor at this length")
-    assert gap("lt-rk2", "ft-rk2") > TIE and gap("ft-rk4", "ft-euler") > TIE
-    said(ANSWERS, "LT-RK4 over FT-RK4 is not")
+    said(ANSWERS, "LT-RK2 is ahead of FT-RK2 by more than the floor with its first seed and not with every one")
+    (fixed,) = seeds("ft-rk2").seed_means("psnr")
+    first, *others = (mean - fixed for mean in seeds("lt-rk2").seed_means("psnr"))
+    assert first > TIE and min(others) < TIE
+    said(ANSWERS, "FT-RK4 is ahead of FT-Euler, LT-RK4 not of FT-RK4")
+    assert gap("ft-rk4", "ft-euler") > TIE
     assert tie("lt-rk4", "ft-rk4")
 
 

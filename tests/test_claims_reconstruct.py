@@ -43,15 +43,15 @@ MASK = masks.random(112, 4, seed=0)
 
 
 @pytest.mark.parametrize("name", export.MODELS)
-def test_the_middle_line_is_worth_more_than_nine_decibels(name):
+def test_without_the_middle_line_none_is_as_good_as_zero_filled_with_it(name):
     without = MASK.clone()
     without[56] = False
-    assert score(name, without) < score(name, MASK) - 9
+    assert score(name, without) < score("zero-filled", MASK) - 1
 
 
 def test_what_twenty_steps_do():
     assert score("ft-euler", MASK, steps=20) >= score("ft-euler", MASK)
-    assert score("lt-rk2", MASK, steps=20) < score("lt-rk2", MASK) - 5
+    assert score("lt-rk2", MASK, steps=20) < score("zero-filled", MASK) - 0.5
 
 
 @pytest.mark.parametrize("name", export.MODELS)

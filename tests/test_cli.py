@@ -336,7 +336,7 @@ class TestEvaluate:
 
 def test_help_shows_an_example_for_every_command():
     commands = [command.name or command.callback.__name__ for command in app.registered_commands]
-    assert commands == ["simulate", "info", "reconstruct", "evaluate", "train", "table", "models"]
+    assert commands == ["simulate", "info", "reconstruct", "evaluate", "train", "export", "table", "models"]
     for command in commands:
         assert f"reconode {command} " in run(command, "--help").stdout
     for command in ("search", "run", "cost", "transfer", "ship"):
