@@ -194,7 +194,7 @@ def test_jpeg_adds_to_ssim_only():
 
 def test_the_recap():
     said("Padding k-space by two is worth more decibels than any choice of solver in our tables.")
-    said("stays below the 0.25 dB by which trainings of one model differ at 6,000")
+    said("stays below the quarter of a decibel by which trainings of one model differ at 6,000")
     assert order("lt-rk4", "d5c5", LONG) == "tie" and abs(compare("lt-rk4_long", "d5c5_long").mean) < TIE
     said("the difference changes sign between seeds at 2,000 steps")
     each = [rows.compare(row("lt-rk4", seed=s), row("d5c5", seed=s)).difference.mean for s in range(3)]
