@@ -366,8 +366,10 @@ train(zoo.untrained("lt-euler"), settings, sys.argv[1], device="cpu")
 
 
 def test_two_processes_give_what_one_does(tmp_path):
-    """The same global batch over gloo, to 2 % of the weights' change: sums are taken in another order, and RAdam divides a
-    small gradient by its own size. Without averaging, or with half the batch, they would differ by a large part of it."""
+    """The same global batch over gloo, to 2 % of the weights' change; without averaging they would differ by much of it.
+
+    Sums are taken in another order, and RAdam divides a small gradient by its own size.
+    """
     script = tmp_path / "worker.py"
     script.write_text(WORKER)
     subprocess.run([sys.executable, script, tmp_path / "one"], check=True, env=ONE_THREAD, capture_output=True)
