@@ -29,7 +29,7 @@ SIMILARITY = re.compile(r"SSIM\D{0,40}?(?<![\d.])(0?\.\d{2,}|[01]\.\d{2,})|(?<![
 CODE = re.compile(r"^(`{3,}|~{3,})(?!\{(?:image|figure|note|glossary)).*?^\1\s*$|`[^`\n]+`", re.MULTILINE | re.DOTALL)
 
 PUBLISHED = {29.62, 0.6579, 31.97, 31.78}
-"""fastMRI's zero-filled validation score at 4x, with which a calibration begins, and two networks' (Ramzi et al. 2020)."""
+"""fastMRI's zero-filled score at 4x, with which a calibration begins; and two networks' (Ramzi et al. 2020)."""
 
 ARITHMETIC = {
     3.0: "a factor of two in power, rounded",

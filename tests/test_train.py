@@ -366,7 +366,7 @@ train(zoo.untrained("lt-euler"), settings, sys.argv[1], device="cpu")
 
 
 def test_two_processes_give_what_one_does(tmp_path):
-    """The same global batch over gloo, to 2 % of the weights' change; without averaging they would differ by much of it.
+    """The same global batch over gloo, to 2 % of the weights' change, not by much of it.
 
     Sums are taken in another order, and RAdam divides a small gradient by its own size.
     """
