@@ -6,6 +6,7 @@ Weights come with the library, results files only with its repository; on Colab 
 
 from __future__ import annotations
 
+import html
 import json
 import math
 import subprocess
@@ -110,13 +111,13 @@ def has(name: str, *, seed: int = 0, acceleration: float = 4, benchmark: str = "
 
 @dataclass(frozen=True)
 class Table:
-    """A table of measured cases as Markdown: a page and a notebook set it as they set their own."""
+    """A table of measured cases: Markdown where there is only text, else HTML, which a page sets as its own tables."""
 
     markdown: str
     cases: tuple[dict[str, Any], ...]
 
-    def _repr_markdown_(self) -> str:
-        return self.markdown
+    def _repr_html_(self) -> str:
+        return "\n".join(map(_html, self.markdown.split("\n\n")))
 
     def __repr__(self) -> str:
         return self.markdown
@@ -155,3 +156,17 @@ def _error(mean: float, worst: float) -> str:
     if worst == 0:
         return "0"
     return f"{mean:.2f}, {worst:.2f}" if worst > 1e-3 else f"< 1e{math.ceil(math.log10(worst))}"
+
+
+def _html(markdown: str) -> str:
+    """One Markdown table; the first column is text, the others are numbers."""
+    head, _, *rows = ([html.escape(cell) for cell in line.strip("| ").split(" | ")] for line in markdown.splitlines())
+
+    def line(cells: list[str], tag: str) -> str:
+        first, *others = cells
+        numbers = "".join(f'<{tag} style="text-align: right">{cell}</{tag}>' for cell in others)
+        return f'<tr><{tag} style="text-align: left">{first}</{tag}>{numbers}</tr>'
+
+    body = "\n".join(line(row, "td") for row in rows)
+    table = f'<table class="table">\n<thead>{line(head, "th")}</thead>\n<tbody>\n{body}\n</tbody>\n</table>'
+    return f'<div class="pst-scrollable-table-container">\n{table}\n</div>'
