@@ -35,6 +35,14 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return out
 
 
+def test_the_site_knows_the_course() -> None:
+    """Its extension is in _config.yml (once a stale copy of that file took it out), its pages are in _toc.yml."""
+    root = TEACH.parents[1]
+    assert re.search(r"^    reconode_course: book/_ext$", (root / "_config.yml").read_text(), re.MULTILINE)
+    contents = (root / "_toc.yml").read_text()
+    assert all(f"file: book/teach/{path.stem}\n" in contents for path in TEACH.glob("*.md"))
+
+
 def entry(tmp_path: Path, **changed: object) -> Path:
     told = {"minutes": 2, "cell": "01/cell-03", "has": "masks.random", "show": "picture", **changed}
     path = tmp_path / "d.toml"
