@@ -201,7 +201,7 @@ def inspect(path: str | Path) -> FileInfo:
 
 
 def read(path: str | Path, thorough: bool = False) -> Volume:
-    """Read and check a whole volume: its samples are compared with one another by :mod:`reconode.data.verify`.
+    """Read and check a whole volume: its samples are compared with one another by ``reconode.data.verify``.
 
     Args:
         path: the file.

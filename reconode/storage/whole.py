@@ -95,7 +95,7 @@ def remove_parts(folder: Path, name: str = "", older: float = 0.0) -> None:
 
 @contextlib.contextmanager
 def errors_of_output(path: str | os.PathLike[str]) -> Iterator[None]:
-    """Whatever the operating system objects to while writing as an :class:`OutputError` that says what to do."""
+    """Whatever the operating system objects to while writing as an OutputError that says what to do."""
     try:
         yield
     except OutputError:
