@@ -13,6 +13,7 @@ from typer.testing import CliRunner
 
 from reconode.cli.__main__ import app
 from reconode.data import census, fastmri, sources
+from reconode.data.info import FileInfo
 from reconode.errors import DataError
 
 SMALL = {"train": (3, 9), "val": (2, 6), "test": (1, 3)}
@@ -121,7 +122,7 @@ def test_the_whole_of_fastmri(tmp_path):
         own = total // volumes + (number < total % volumes)
         about = {"acquisition": census.ACQUISITIONS[number % 2]}
         target = None if split == "test" else fastmri.SINGLECOIL
-        return fastmri.FileInfo(path, (own, 1, 640, 368), (320, 320), target, (0, 368), None, about)
+        return FileInfo(path, (own, 1, 640, 368), (320, 320), target, (0, 368), None, about)
 
     folders = census.split_folders(tmp_path)
     taken = census.take(folders, describe=describe)

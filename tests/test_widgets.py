@@ -18,6 +18,7 @@ from test_results import made_up_run
 
 from reconode import masks
 from reconode.data import fastmri
+from reconode.data.info import FileInfo
 from reconode.errors import DataError, OutputError, UsageError
 from reconode.experiment import results
 from reconode.physics import HYBRID, MRIOperator, center_crop, fft, ifft
@@ -72,7 +73,7 @@ def example_volume() -> fastmri.Volume:
     kspace[..., :3] = kspace[..., 43:] = 0
     about = {"acquisition": "CORPD_FBK", "patient_id": "nobody"}
     target = center_crop(ifft(kspace).abs(), 40, 40)
-    info = fastmri.FileInfo(Path("knee.h5"), (2, 1, 80, 46), (40, 40), fastmri.SINGLECOIL, (3, 43), None, about)
+    info = FileInfo(Path("knee.h5"), (2, 1, 80, 46), (40, 40), fastmri.SINGLECOIL, (3, 43), None, about)
     return fastmri.Volume(info, kspace[:, None], target, None)
 
 

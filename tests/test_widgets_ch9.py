@@ -13,6 +13,7 @@ from widget_pages import number, text
 
 from reconode import masks
 from reconode.data import fastmri, header
+from reconode.data.info import FileInfo
 from reconode.errors import DataError, UsageError
 from reconode.physics import center_crop, fft, ifft
 from reconode.teach import widgets
@@ -143,7 +144,7 @@ def test_the_ring_of_the_maximum_is_on_it():
 def test_widths_that_no_cell_divides():
     """All of fastMRI's: the last cells are smaller."""
     kspace = fft(smooth_images(1, 640, 374))
-    info = fastmri.FileInfo(Path("k.h5"), (1, 1, 640, 374), (320, 320), fastmri.SINGLECOIL, (0, 374))
+    info = FileInfo(Path("k.h5"), (1, 1, 640, 374), (320, 320), fastmri.SINGLECOIL, (0, 374))
     volume = fastmri.Volume(info, kspace[:, None], center_crop(ifft(kspace).abs(), 320, 320), None)
     payload = widgets.file_explorer(volume).payload
     assert payload["cell"] == 4 and payload["kspace"]["shape"] == [160, 94]

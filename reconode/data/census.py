@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from reconode.data import fastmri
-from reconode.data.fastmri import FileInfo
+from reconode.data.info import FileInfo
 from reconode.errors import DataError
 
 KNEES = {"train": (973, 34_742), "val": (199, 7_135), "test": (108, 3_903)}

@@ -10,7 +10,7 @@ Nothing in a file is believed before it is checked: a problem is a :class:`~reco
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -21,6 +21,7 @@ import torch
 from torch import Tensor
 
 from reconode.data import header, verify
+from reconode.data.info import FileInfo
 from reconode.errors import DataError
 from reconode.physics import (
     HYBRID,
@@ -38,52 +39,6 @@ from reconode.storage.whole import write_whole
 KNEE = (320, 320)
 """fastMRI's reconstructed image, rows × columns."""
 SINGLECOIL, MULTICOIL = "reconstruction_esc", "reconstruction_rss"
-
-
-@dataclass(frozen=True)
-class FileInfo:
-    """What a volume's file says of itself, without its samples.
-
-    Attributes:
-        path: the file.
-        shape: k-space ``(slices, coils, rows, columns)``; a single-coil file has one coil.
-        recon: reconstructed image, ``(rows, columns)``.
-        target: name of the data set that holds the target, or None.
-        padding: the acquired columns are ``[left, right)``; outside, the stored k-space is zero.
-        mask: bool ``(columns,)`` for a file that says what was sampled, else None.
-        attributes: the file's attributes as plain Python values.
-    """
-
-    path: Path
-    shape: tuple[int, int, int, int]
-    recon: tuple[int, int]
-    target: str | None
-    padding: tuple[int, int]
-    mask: Tensor | None = None
-    attributes: Mapping[str, Any] = field(default_factory=dict)
-
-    @property
-    def name(self) -> str:
-        """The file's name with its extension: what seeds its mask."""
-        return self.path.name
-
-    @property
-    def acquisition(self) -> str:
-        """The contrast: 'CORPD_FBK' or 'CORPDFS_FBK' in fastMRI's knees; '' when the file doesn't say."""
-        return str(self.attributes.get("acquisition", ""))
-
-    @property
-    def slices(self) -> int:
-        return self.shape[0]
-
-    @property
-    def coils(self) -> int:
-        return self.shape[1]
-
-    @property
-    def width(self) -> int:
-        """Columns of k-space: what a mask is drawn for."""
-        return self.shape[3]
 
 
 @dataclass(frozen=True)

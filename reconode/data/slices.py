@@ -21,7 +21,8 @@ from torch.utils.data import DataLoader, Dataset, Sampler
 
 from reconode import masks
 from reconode.data import verify
-from reconode.data.fastmri import FileInfo, Volume, inspect, volumes
+from reconode.data.fastmri import Volume, inspect, volumes
+from reconode.data.info import FileInfo
 from reconode.errors import DataError, UsageError
 from reconode.physics import MRIOperator, center_crop
 from reconode.storage import hdf5

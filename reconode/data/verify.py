@@ -10,17 +10,14 @@ import math
 import os
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from reconode.data.info import FileInfo
 from reconode.errors import DataError
 from reconode.physics import center_crop, ifft
-
-if TYPE_CHECKING:
-    from reconode.data.fastmri import FileInfo
 
 CLOSE = 1e-4
 """Relative difference from which a target is not the image of its k-space; float32 leaves 1e-6."""

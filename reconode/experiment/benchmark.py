@@ -16,7 +16,8 @@ from torch import Tensor
 
 from reconode import phantoms
 from reconode.data import fastmri
-from reconode.data.fastmri import FileInfo, Volume
+from reconode.data.fastmri import Volume
+from reconode.data.info import FileInfo
 from reconode.data.sources import VALIDATION_SEED
 from reconode.errors import UsageError
 from reconode.physics import center_crop, ifft, to_kspace
