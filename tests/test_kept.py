@@ -25,7 +25,7 @@ from reconode.experiment import plan as plans
 from reconode.experiment import queue, results
 from reconode.experiment.benchmark import Benchmark
 from reconode.experiment.plan import Job, Plan
-from reconode.runs import Progress, Run, Settings, read_log
+from reconode.runs import Run, Settings, read_log
 from reconode.storage import weights
 from reconode.storage.lock import claim
 from reconode.storage.whole import read_json, whole_file, write_whole
@@ -206,6 +206,16 @@ class TestOneTrainingAFolder:
             train(SMALL, tmp_path / "file" / "run")
 
 
+@pytest.fixture
+def heard():
+    """Signals as in a terminal: in the background a shell has Ctrl-C ignored, and a training leaves it so."""
+    before = {n: signal.signal(n, signal.default_int_handler) for n in (signal.SIGINT, signal.SIGTERM)}
+    yield
+    for number, handler in before.items():
+        signal.signal(number, handler)
+
+
+@pytest.mark.usefixtures("heard")
 class TestStopping:
     @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
     def test_a_signal_ends_the_step_and_saves(self, trained, tmp_path, number):
@@ -343,7 +353,3 @@ class TestDamagedBooks:
             read_json(tmp_path / "missing.json")
         with pytest.raises(UsageError):
             plans.Plan(Benchmark("small", (64, 72), 1, 1, 1), tmp_path, tmp_path, steps=4).learning_rate("d5c5")
-
-
-def test_progress_is_what_it_was():
-    assert vars(Progress()) == {"step": 0, "best": float("-inf"), "seconds": 0.0}
