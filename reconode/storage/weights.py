@@ -133,14 +133,14 @@ def check_numbers(tensors: Mapping[str, Tensor], path: str | Path) -> None:
             raise DataError(f"{path}: {key} has NaN or Inf; the training that wrote it failed")
 
 
-def write_sums(folder: Path = SHIPPED) -> Path:
+def write_sums(folder: Path) -> Path:
     """Write :data:`SUMS` for a folder's files of weights."""
     lines = [f"{_sum(path)}  {path.name}\n" for path in sorted(folder.glob("*.safetensors"))]
     write_whole(folder / SUMS, "".join(lines))
     return folder / SUMS
 
 
-def read_sums(folder: Path = SHIPPED) -> dict[str, str]:
+def read_sums(folder: Path) -> dict[str, str]:
     """The hash of each file that :data:`SUMS` names."""
     lines = (folder / SUMS).read_text().splitlines() if (folder / SUMS).is_file() else []
     return {name: value for value, _, name in (line.partition("  ") for line in lines)}
