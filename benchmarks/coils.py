@@ -8,14 +8,12 @@ from __future__ import annotations
 
 import argparse
 import json
-from dataclasses import asdict
-from datetime import UTC, datetime
 from pathlib import Path
 
 import torch
 
 from reconode import masks, metrics, phantoms, zoo
-from reconode.experiment import record
+from reconode.experiment import record, schema
 from reconode.physics import MRIOperator, center_crop, estimate_sensitivities, max_zero_filled
 
 ROOT = Path(__file__).parents[1]
@@ -62,9 +60,7 @@ def main() -> None:
         "seed": SEED,
         "weights": "those of 4x, 6,000 steps, one coil",
         "rows": rows,
-        "commit": record.commit(),
-        "hardware": asdict(record.hardware("cpu")),
-        "written": datetime.now(UTC).isoformat(timespec="seconds"),
+        **schema.plain(record.provenance()),
     }
     args.out.write_text(json.dumps(said, indent=1) + "\n")
     for row in rows:

@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import base64
-import http.server
 import json
 import queue
 import shutil
 import subprocess
-import threading
 from pathlib import Path
-from typing import Any
 
 import pytest
 import torch
+from serving import Quiet, serve
 from test_parity import CLIENT, CLOSE, knee, python
 
 from reconode import masks
@@ -45,31 +43,23 @@ def test_one_image_in_firefox(tmp_path: Path) -> None:
     (tmp_path / "page.html").write_text(PAGE % {"client": CLIENT, **about})
     answers: queue.Queue[dict[str, str]] = queue.Queue()
 
-    class Listening(http.server.SimpleHTTPRequestHandler):
-        def __init__(self, *given: Any) -> None:
-            super().__init__(*given, directory=str(tmp_path))
-
-        def log_message(self, format: str, *args: Any) -> None:
-            pass
-
+    class Listening(Quiet):
         def do_POST(self) -> None:
             answers.put(json.loads(self.rfile.read(int(self.headers["content-length"]))))
             self.send_response(204)
             self.end_headers()
 
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Listening) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
+    with serve(tmp_path, Listening) as address:
         assert FIREFOX is not None
         command = [FIREFOX, "--headless", "--no-remote", "--profile", str(tmp_path / "profile")]
         (tmp_path / "profile").mkdir()
         quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
-        process = subprocess.Popen([*command, f"http://127.0.0.1:{server.server_port}/page.html"], **quiet)
+        process = subprocess.Popen([*command, f"{address}page.html"], **quiet)
         try:
             said = answers.get(timeout=100)
         finally:
             process.terminate()
             process.wait()
-            server.shutdown()
     assert "image" in said, said
     values = torch.frombuffer(bytearray(base64.b64decode(said["image"])), dtype=torch.float32)
     found, goal = torch.view_as_complex(values.reshape(64, 72, 2)), python("lt-rk4", 4, hybrid, mask)[-1]

@@ -6,16 +6,14 @@ tests skip and say so; ``.ci/run`` installs one and sets RECONODE_BROWSER=requir
 
 from __future__ import annotations
 
-import functools
-import http.server
 import os
 import re
-import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from serving import serve
 
 ROOT = Path(__file__).parents[1]
 SITE = ROOT / os.environ.get("RECONODE_SITE", "_build/html")
@@ -40,14 +38,8 @@ def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     place.parent.mkdir(parents=True)
     place.symlink_to(SITE.resolve())
 
-    class Quiet(http.server.SimpleHTTPRequestHandler):
-        def log_message(self, format: str, *args: Any) -> None:
-            pass
-
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(Quiet, directory=str(root))) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        yield f"http://127.0.0.1:{server.server_port}/{SUBFOLDER}/"
-        server.shutdown()
+    with serve(root) as address:
+        yield f"{address}{SUBFOLDER}/"
 
 
 class Visit:

@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import base64
-import functools
-import http.server
 import json
-import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -14,6 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from serving import serve
 from torch import Tensor
 
 from reconode import export, masks, metrics, phantoms, zoo
@@ -84,16 +82,10 @@ class Served:
 def served(browser: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     folder = tmp_path_factory.mktemp("served")
 
-    class Quiet(http.server.SimpleHTTPRequestHandler):
-        def log_message(self, format: str, *args: Any) -> None:
-            pass
-
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(Quiet, directory=folder)) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        served = Served(browser, folder, f"http://127.0.0.1:{server.server_port}/")
+    with serve(folder) as address:
+        served = Served(browser, folder, address)
         yield served
         served.page.close()
-        server.shutdown()
 
 
 def python(name: str, acceleration: int, hybrid: Tensor, mask: Tensor, steps: int | None = None) -> list[Tensor]:

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import functools
-import http.server
 import io
 import math
 import re
 import struct
-import threading
 from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
+from serving import serve
 from test_parity import knee, python
 from torch import Tensor
 
@@ -108,14 +106,8 @@ def served(browser: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[B
         widget = reconstruct(knee(SIZE, seed=5), CROP, about, full=full, more="full.html")
         widget.save(folder / f"{name}.html")
 
-    class Quiet(http.server.SimpleHTTPRequestHandler):
-        def log_message(self, format: str, *args: Any) -> None:
-            pass
-
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(Quiet, directory=folder)) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        yield Bench(browser, f"http://127.0.0.1:{server.server_port}/", rounded(widget.payload["hybrid"])[0])
-        server.shutdown()
+    with serve(folder) as address:
+        yield Bench(browser, address, rounded(widget.payload["hybrid"])[0])
 
 
 @pytest.fixture

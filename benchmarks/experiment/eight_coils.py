@@ -15,8 +15,6 @@ from __future__ import annotations
 
 import argparse
 import json
-from dataclasses import asdict
-from datetime import UTC, datetime
 from pathlib import Path
 
 import torch
@@ -24,7 +22,7 @@ from torch import Tensor
 
 from reconode import zoo
 from reconode.data import fastmri
-from reconode.experiment import record
+from reconode.experiment import record, schema
 from reconode.physics import KSPACE, MRIOperator, estimate_sensitivities, max_zero_filled
 from reconode.storage.whole import write_whole
 
@@ -91,9 +89,7 @@ def main() -> None:
     said = {
         "file": FILE,
         "hidden": HIDDEN,
-        "commit": record.commit(),
-        "hardware": asdict(record.hardware("cpu")),
-        "written": datetime.now(UTC).isoformat(timespec="seconds"),
+        **schema.plain(record.provenance()),
         "splits": [errors(given.folder, seed) for seed in range(SPLITS)],
     }
     write_whole(given.out, json.dumps(said, indent=1) + "\n")

@@ -19,8 +19,6 @@ from __future__ import annotations
 
 import argparse
 import json
-from dataclasses import asdict
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +27,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from reconode import masks, zoo
-from reconode.experiment import benchmark, record
+from reconode.experiment import benchmark, record, schema
 from reconode.physics import MRIOperator, center_crop
 from reconode.storage.whole import write_whole
 
@@ -194,9 +192,7 @@ def main() -> None:
         "strength": STRENGTH,
         "acceleration": ACCELERATION,
         "benchmark": {"name": small.name, "fingerprint": small.fingerprint},
-        "commit": record.commit(),
-        "hardware": asdict(record.hardware("cpu")),
-        "written": datetime.now(UTC).isoformat(timespec="seconds"),
+        **schema.plain(record.provenance()),
         "knees": found,
     }
     write_whole(given.out, json.dumps(said, separators=(",", ":")) + "\n")

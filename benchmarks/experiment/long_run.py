@@ -19,8 +19,6 @@ from __future__ import annotations
 import argparse
 import json
 from collections.abc import Callable
-from dataclasses import asdict
-from datetime import UTC, datetime
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -29,7 +27,7 @@ import torch
 from torch import Tensor
 
 from reconode import masks, metrics, zoo
-from reconode.experiment import benchmark, record
+from reconode.experiment import benchmark, record, schema
 from reconode.models import FixedSolver, LearnedSolver
 from reconode.networks import to_channels, to_complex
 from reconode.pc_flow import PCFlow
@@ -149,9 +147,7 @@ def main() -> None:
         "acceleration": ACCELERATION,
         "steps": STEPS,
         "benchmark": {"name": small.name, "fingerprint": small.fingerprint},
-        "commit": record.commit(),
-        "hardware": asdict(record.hardware("cpu")),
-        "written": datetime.now(UTC).isoformat(timespec="seconds"),
+        **schema.plain(record.provenance()),
         "tv": [knee.psnr(tv(knee.y, knee.E)) for knee in knees()],
         "held": {name: beyond(name, True) for name in MODELS},
         "runs": {name: beyond(name, False) for name in MODELS if name != "pc-flow_long"},

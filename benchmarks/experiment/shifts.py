@@ -23,8 +23,7 @@ import argparse
 import json
 import math
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, replace
-from datetime import UTC, datetime
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -34,7 +33,7 @@ from torch import Tensor
 
 from reconode import masks, metrics, zoo
 from reconode.data.fastmri import Volume
-from reconode.experiment import benchmark, record, transfer
+from reconode.experiment import benchmark, record, schema, transfer
 from reconode.experiment.benchmark import Benchmark
 from reconode.physics import HYBRID, center_crop, fft, ifft
 from reconode.storage.whole import write_whole
@@ -195,9 +194,7 @@ def write(done: dict[str, Any], path: Path) -> None:
         "knees": KNEES,
         "acceleration": ACCELERATION,
         "benchmark": {"name": SMALL.name, "fingerprint": SMALL.fingerprint, "shape": list(SMALL.shape)},
-        "commit": record.commit(),
-        "hardware": {**asdict(record.hardware("cpu"))},
-        "written": datetime.now(UTC).isoformat(timespec="seconds"),
+        **schema.plain(record.provenance()),
         "dials": done["dials"],
     }
     assert all(

@@ -68,9 +68,7 @@ def head(plan: Plan, job: Job) -> dict[str, Any]:
         "seed": job.seed,
         "variant": job.variant,
         "benchmark": Data(plan.name, plan.fingerprint, plan.benchmark.shape),
-        "commit": commit(),
-        "hardware": hardware(plan.device),
-        "written": datetime.now(UTC).isoformat(timespec="seconds"),
+        **provenance(plan.device),
     }
 
 
@@ -120,6 +118,12 @@ def training(plan: Plan, job: Job, failed: str | None) -> Training:
         failed=failed or "",
         silent=None if silent is None else tuple(silent),
     )
+
+
+def provenance(device: str = "cpu") -> dict[str, Any]:
+    """Of which code, on which machine and when: what every file of results says of itself."""
+    written = datetime.now(UTC).isoformat(timespec="seconds")
+    return {"commit": commit(), "hardware": hardware(device), "written": written}
 
 
 def commit() -> str:
