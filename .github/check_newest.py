@@ -13,7 +13,7 @@ from pathlib import Path
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
-EXTRAS = ("figures", "wavelets", "train", "book", "test", "lint")
+EXTRAS = ("figures", "wavelets", "pictures", "train", "book", "test", "lint")
 
 
 def main() -> int:

@@ -192,6 +192,9 @@ def run(
             show_default="random weights",
         ),
     ] = None,
+    mix: Annotated[
+        str | None, typer.Option(help="With --variant: train on this simulated anatomy.", show_default="broad")
+    ] = None,
     dry: Annotated[bool, typer.Option("--list", help="Only say what is done and what is not.")] = False,
 ) -> None:
     """Work off the jobs that have no results file yet; what is not finished in time goes on the next time."""
@@ -209,7 +212,9 @@ def run(
         raise UsageError("--learning-rate: a table's rows have the rates of the search; give the runs a --variant")
     if from_variant is not None and not variant:
         raise UsageError("--from-variant: a table's rows start from random weights; give the runs a --variant")
-    plan = replace(plan, rate=learning_rate, start=from_variant)
+    if mix is not None and not variant:
+        raise UsageError("--mix: a table's rows are all trained on one mix; give the runs a --variant")
+    plan = replace(plan, rate=learning_rate, start=from_variant, mix=mix)
     jobs = table_rows.jobs(names, acceleration or [4.0], seed or [0], variant)
     until = time.monotonic() + parse_budget(budget)
     failed = []

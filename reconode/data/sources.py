@@ -6,6 +6,7 @@ and several processes share a batch by taking a share of its slices.
 
 from __future__ import annotations
 
+import random
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,6 +26,15 @@ from reconode.storage import weights
 SIMULATED = "simulated"
 VALIDATION_SEED = 1_000_003
 """Names the series of simulated slices that nothing is ever trained on."""
+
+WIDE = "wide"
+"""The mix "natural" with another matrix for each batch, and so another size of the pixels."""
+
+SCALES = (2 / 3, 5 / 6, 1.0, 7 / 6, 4 / 3, 5 / 3)
+"""Of rows and columns in the mix "wide", each as often; few, so that what is compiled for a size is met again."""
+
+MIXES = ("knees", "broad", "natural", WIDE)
+"""What can be trained on. The phantoms' mix "pictures" is left out: its pictures are for tests."""
 
 
 class Source(Protocol):
@@ -49,12 +59,15 @@ class Simulated:
         batch_size: slices a batch, over all processes.
         seed: names the series and the masks.
         shape: rows and columns.
-        mix: "knees" or "broad" (:func:`reconode.phantoms.slices`).
+        mix: "knees", "broad" or "natural" (:func:`reconode.phantoms.slices`), or "wide".
         validation_slices: how many knees to validate on.
         device: where they are made.
         rank: this process.
         processes: how many share each batch.
         keep: a folder where slices stay once they are made, for the next training on the same ones.
+
+    Raises:
+        UsageError: for a mix that there isn't, or that nothing is trained on.
     """
 
     acceleration: float
@@ -69,20 +82,31 @@ class Simulated:
     processes: int = 1
     keep: str | None = None
 
+    def __post_init__(self) -> None:
+        if self.mix not in MIXES:
+            raise UsageError(f"the mix to train on must be one of {', '.join(MIXES)}, not {self.mix!r}")
+
+    def grid(self, number: int) -> tuple[int, int]:
+        """Rows and columns of training batch `number`."""
+        scale = random.Random(f"{self.seed} {number} grid").choice(SCALES) if self.mix == WIDE else 1
+        rows, columns = (max(64, 2 * round(n * scale / 2)) if scale != 1 else n for n in self.shape)
+        return rows, columns
+
     def batches(self, start: int) -> Iterator[Batch]:
         share = self.batch_size // self.processes
         while True:
-            yield self._batch(self.seed, start * self.batch_size + self.rank * share, share, self.mix)
+            first = start * self.batch_size + self.rank * share
+            yield self._batch(self.seed, first, share, "natural" if self.mix == WIDE else self.mix, self.grid(start))
             start += 1
 
     def validation(self) -> Iterator[Batch]:
         for first in range(0, self.validation_slices, 4):
-            yield self._batch(VALIDATION_SEED, first, min(4, self.validation_slices - first), "knees")
+            yield self._batch(VALIDATION_SEED, first, min(4, self.validation_slices - first), "knees", self.shape)
 
-    def _batch(self, seed: int, first: int, count: int, mix: str) -> Batch:
+    def _batch(self, seed: int, first: int, count: int, mix: str, shape: tuple[int, int]) -> Batch:
         numbers = range(first, first + count)
-        hybrid, target, contrast = self._fully_sampled(seed, first, count, mix)
-        drawn = [masks.draw(self.kind, self.shape[1], self.acceleration, seed=(seed, n)) for n in numbers]
+        hybrid, target, contrast = self._fully_sampled(seed, first, count, mix, shape)
+        drawn = [masks.draw(self.kind, shape[1], self.acceleration, seed=(seed, n)) for n in numbers]
         E = MRIOperator(torch.stack(drawn).to(self.device))
         y = E.measure(hybrid)
         scale = max_zero_filled(y, E)
@@ -93,14 +117,16 @@ class Simulated:
         ]
         return Batch(y / scale, E, target, meta)
 
-    def _fully_sampled(self, seed: int, first: int, count: int, mix: str) -> tuple[Tensor, Tensor, list[str]]:
+    def _fully_sampled(
+        self, seed: int, first: int, count: int, mix: str, shape: tuple[int, int]
+    ) -> tuple[Tensor, Tensor, list[str]]:
         """Data, targets and contrasts: made, or found where an earlier training kept them."""
-        rows, columns = self.shape
+        rows, columns = shape
         path = Path(self.keep or "") / f"{mix}-{rows}x{columns}-{seed}" / f"{first}-{count}.safetensors"
         if self.keep is not None and path.exists():
             tensors, about = weights.read(path)
             return tensors["hybrid"].to(self.device), tensors["target"].to(self.device), about["contrast"]
-        made = phantoms.slices(count, self.shape, seed=seed, start=first, mix=mix, device=self.device)
+        made = phantoms.slices(count, shape, seed=seed, start=first, mix=mix, device=self.device)
         if self.keep is not None:
             about = {"model": SIMULATED, "contrast": made.contrast}
             weights.write(path, {"hybrid": made.hybrid, "target": made.target}, about)

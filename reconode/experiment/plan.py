@@ -71,6 +71,7 @@ class Plan:
         rate: learning rate; None takes what the search found.
         start: variant of the 4x trainings whose weights each of these trainings starts from, seed by seed; "" are the
             table's own, None starts from random weights.
+        mix: of simulated anatomy to train on; None is the table's.
     """
 
     benchmark: Benchmark
@@ -84,6 +85,7 @@ class Plan:
     device: str = "cpu"
     rate: float | None = None
     start: str | None = None
+    mix: str | None = None
 
     @property
     def name(self) -> str:
@@ -135,6 +137,7 @@ class Plan:
             warmup=0,  # RAdam starts slowly by itself
             seed=job.seed,
             size=self.benchmark.shape,
+            mix=self.mix or "broad",
             rows=rows,
             precision=self.precision,
             validation=self.benchmark.validation,

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from reconode import physics
-from reconode.phantoms import acquisition
+from reconode.phantoms import acquisition, natural
 from reconode.phantoms.arguments import check_choice, check_scan, check_shape, check_whole
 from reconode.phantoms.draws import Draws
 from reconode.phantoms.knee import Knee
@@ -19,7 +19,10 @@ from reconode.phantoms.scan import column_mask, noise_level, root_sum_of_squares
 from reconode.phantoms.tissues import PD, PDFS, contrast_values, invented_values, knee_layers
 from reconode.phantoms.variety import KINDS, other_image
 
-MIXES = ("knees", "broad")
+MIXES = ("knees", "broad", "natural", "pictures")
+
+SHARE = 0.5
+"""Of the slices of the mix "natural" that are pictures; the others are those of "broad", number by number."""
 
 
 @dataclass(frozen=True)
@@ -70,14 +73,17 @@ def slices(
         seed: names the series.
         start: number of the first slice.
         mix: 'knees' (mostly coronal, as fastMRI's, some sagittal and axial), or 'broad': a third whole knees at any
-            angle, a third small or oblique fields of view in them, a third other layouts. For training.
+            angle, a third small or oblique fields of view in them, a third other layouts. For training. 'natural' puts
+            crops of photographs (:mod:`reconode.phantoms.natural`) in the place of half of broad's slices; 'pictures'
+            has nothing but crops of photographs that 'natural' never shows.
         coils: receive coils; with one there are no sensitivities, but the shading is there.
-        contrast: 'CORPD_FBK' or 'CORPDFS_FBK'; None draws it. In 'broad' it holds for the knees only.
+        contrast: 'CORPD_FBK' or 'CORPDFS_FBK'; None draws it. It holds for knees only.
         noise: standard deviation as a share of the brightest pixel; None draws it, from 0.003 to 0.06.
         device: where the tensors are to be.
 
     Raises:
         UsageError: for an argument out of its range.
+        MissingExtraError: for a mix with pictures where scikit-image is not installed.
 
     >>> batch = slices(2, (64, 96), seed=1)
     >>> batch.hybrid.shape, batch.target.shape
@@ -108,12 +114,18 @@ def _slice(
     device: torch.device,
 ) -> Simulated:
     """A batch of one. Slices are made one by one: on a CPU one slice's maps fill the cache already."""
-    anatomy, brush, scanner, array, receiver = (Draws(seed, number, MIXES.index(mix), i) for i in range(5))
+    if mix == "natural":
+        mix = natural.KIND if Draws(seed, number, MIXES.index(mix), 5).chance(SHARE) else "broad"
+    stream = MIXES.index("natural" if mix == natural.KIND else mix)
+    anatomy, brush, scanner, array, receiver = (Draws(seed, number, stream, i) for i in range(5))
     plane, kind = _plane(anatomy, shape, mix)
     name = anatomy.pick((PD, PDFS))
     name = name if contrast is None else contrast
     invented = mix == "broad" and anatomy.chance(0.3) and contrast is None
-    if kind in KINDS:
+    if kind == natural.KIND:
+        name = "OTHER"
+        image = natural.picture(plane, brush, natural.HELD_OUT if mix == "pictures" else natural.TRAINING, device)
+    elif kind in KINDS:
         name = "OTHER"
         image = other_image(kind, plane, brush, device)
     else:
@@ -146,6 +158,8 @@ def _plane(draws: Draws, shape: tuple[int, int], mix: str) -> tuple[Plane, str]:
         name = draws.pick(("coronal", "coronal", "coronal", "coronal", "sagittal", "axial"))
         plane = view(name, shape, draws.uniform(150, 200), draws, tilt=0.12)
         return _moved(plane, name, draws), f"knee {name}"
+    if mix in (natural.KIND, "pictures"):
+        return view("axial", shape, 200.0, draws, tilt=0.0, free=True), natural.KIND
     kind = draws.pick(("knee", "knee detail", "other"))
     if kind == "other":
         return view("axial", shape, 200.0, draws, tilt=0.0, free=True), draws.pick(KINDS)

@@ -44,7 +44,7 @@ def leaves(plane: Plane, draws: Draws, textures: Textures, device: torch.device)
         reach = int(radius * 1.6) + 2
         top, bottom = max(0, int(middle[0]) - reach), min(rows, int(middle[0]) + reach)
         left, right = max(0, int(middle[1]) - reach), min(columns, int(middle[1]) + reach)
-        distance = _shape(draws, r[top:bottom] - middle[0], c[:, left:right] - middle[1], radius)
+        distance = random_shape(draws, r[top:bottom] - middle[0], c[:, left:right] - middle[1], radius)
         soft = 1.2 if draws.chance(0.8) else draws.uniform(1.2, 0.3 * radius + 1.3)
         cover = (0.5 - distance / soft).clamp_(0, 1) * draws.pick([1.0, 1.0, 1.0, draws.uniform(0.2, 0.8)])
         texture = draws.pick(maps)[top:bottom, left:right]
@@ -52,12 +52,12 @@ def leaves(plane: Plane, draws: Draws, textures: Textures, device: torch.device)
         image[top:bottom, left:right].lerp_(value, cover)
     if draws.chance(0.75):
         y, x = (r - rows / 2) / short, (c - columns / 2) / short
-        outline = _shape(draws, y, x, draws.uniform(0.33, 0.5), kinds=("oval", "blob"))
+        outline = random_shape(draws, y, x, draws.uniform(0.33, 0.5), kinds=("oval", "blob"))
         image *= (0.5 - outline * short / 1.4).clamp_(0, 1)
     return image.clamp_min_(0)
 
 
-def _shape(
+def random_shape(
     draws: Draws,
     y: Tensor,
     x: Tensor,
