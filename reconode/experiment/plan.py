@@ -6,6 +6,7 @@ import hashlib
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 
 from reconode import zoo
@@ -72,6 +73,8 @@ class Plan:
         start: variant of the 4x trainings whose weights each of these trainings starts from, seed by seed; "" are the
             table's own, None starts from random weights.
         mix: of simulated anatomy to train on; None is the table's.
+        keeps: whether simulated slices stay on the disk for the next training on the same ones; None is on a CPU only,
+            since a long training at full size would fill a disk (1.4 MB a slice).
     """
 
     benchmark: Benchmark
@@ -86,6 +89,7 @@ class Plan:
     rate: float | None = None
     start: str | None = None
     mix: str | None = None
+    keeps: bool | None = None
 
     @property
     def name(self) -> str:
@@ -125,6 +129,7 @@ class Plan:
     def with_rate(self, job: Job, rate: float) -> Settings:
         """Of a job's training with a learning rate of one's choice."""
         rows = None if job.model in WHOLE else self.rows
+        keeps = self.device == "cpu" if self.keeps is None else self.keeps
         # As many rows for each model: slabs are lower, so there are more of them.
         steps = self.steps if rows or not self.rows else self.steps * self.rows // self.benchmark.shape[0]
         return Settings(
@@ -142,9 +147,14 @@ class Plan:
             precision=self.precision,
             validation=self.benchmark.validation,
             validate_every=max(1, steps // 8),
-            keep=str(self.out / "slices") if self.device == "cpu" and self.data == SIMULATED else None,
+            keep=str(self.kept) if self.data == SIMULATED and keeps else None,
             init=None if (origin := self.origin(job)) is None else origin.name,
         )
+
+    @property
+    def kept(self) -> Path:
+        """Where simulated slices stay."""
+        return self.out / "slices"
 
     @property
     def processor(self) -> str | None:
@@ -162,7 +172,7 @@ class Plan:
     def test(self) -> Iterator[Volume]:
         """The test volumes one after the other; of real data the validation set, as in the paper."""
         if self.data == SIMULATED:
-            yield from self.benchmark.test()
+            yield from _test_volumes(self.benchmark)
         else:  # fastMRI's do not fit into memory together
             yield from map(fastmri.read, split(Path(self.data))[1])
 
@@ -182,6 +192,12 @@ class Plan:
         if not isinstance(rate, int | float) or not 0 < rate < math.inf:
             raise DataError(f"{path}: no rate for {family(model)!r} under 'chosen'; remove it, and search again")
         return float(rate)
+
+
+@lru_cache(maxsize=1)
+def _test_volumes(benchmark: Benchmark) -> list[Volume]:
+    """Made once, however many rows are scored on them."""
+    return benchmark.test()
 
 
 WHOLE = ("unet", "kiki-net")
