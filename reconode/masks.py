@@ -96,6 +96,21 @@ def draw(kind: str, columns: int, acceleration: float = 4, *, seed: Seed = None)
     return KINDS[kind](columns, acceleration, seed=seed)
 
 
+def one_of(accelerations: Sequence[float], seed: Sequence[int]) -> float:
+    """Which of several accelerations an example has, each as likely: by what seeds its mask, and apart from the mask.
+
+    Raises:
+        UsageError: for none, or for one that is there twice.
+    """
+    if not accelerations or len(set(accelerations)) < len(accelerations):
+        raise UsageError(
+            f"expected accelerations, each once, not {', '.join(f'{a:g}' for a in accelerations) or 'none'}"
+        )
+    if len(accelerations) == 1:
+        return accelerations[0]
+    return accelerations[np.random.RandomState((len(accelerations), *seed)).randint(len(accelerations))]
+
+
 def _start(
     columns: int, acceleration: float, center_fraction: float | None, seed: Seed
 ) -> tuple[np.random.RandomState, int, int]:

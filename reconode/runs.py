@@ -37,6 +37,9 @@ HOW_NOT_WHAT = (
 )
 """Settings that may change when a training goes on: how it is computed and watched, and where the data are now."""
 
+_BEFORE: dict[str, Any] = {"also": []}
+"""What a checkpoint was trained with that does not say so, because there was nothing else yet."""
+
 
 @dataclass(frozen=True)
 class Settings:
@@ -46,7 +49,8 @@ class Settings:
     carry; `init` says where its first weights came from, None that they were drawn from the seed. `rows` trains on
     slabs of so many rows of each slice (:func:`reconode.data.slices.slab`); the log gets a line each `log_every` steps,
     of their means; `keep` is a folder where simulated slices
-    stay for the next training.
+    stay for the next training. With other accelerations in `also` each example's is drawn from all of them, and the
+    best weights are those of the best mean over the validations at each.
     """
 
     model: str
@@ -72,6 +76,12 @@ class Settings:
     validation: int = 16
     keep: str | None = None
     init: str | None = None
+    also: tuple[float, ...] = ()
+
+    @property
+    def accelerations(self) -> tuple[float, ...]:
+        """Of the masks, all of them."""
+        return (self.acceleration, *self.also)
 
 
 @dataclass
@@ -147,7 +157,7 @@ class Run:
             raise DataError(f"{path}: weights only; a training resumes from the {LAST} that it wrote")
         progress, since = _progress(said, path)
         now = json.loads(json.dumps(asdict(self.settings)))
-        for key, was in said["settings"].items():
+        for key, was in {**_BEFORE, **said["settings"]}.items():
             if key not in HOW_NOT_WHAT and now.get(key) != was:
                 raise DataError(f"{path}: was trained with {key} = {was}, not {now.get(key)}; resume it as it was")
         if progress.step > self.settings.steps:

@@ -189,6 +189,7 @@ def source(settings: Settings, accelerator: Accelerator) -> Source:
             rank=rank,
             processes=processes,
             keep=settings.keep,
+            also=settings.also,
         )
     return Folder(
         settings.data,
@@ -200,6 +201,7 @@ def source(settings: Settings, accelerator: Accelerator) -> Source:
         validation_volumes=settings.validation,
         rank=rank,
         processes=processes,
+        also=settings.also,
     )
 
 
@@ -215,22 +217,29 @@ def loss(x: Tensor, batch: Batch) -> Tensor:
 def validate(model: nn.Module, data: Source, accelerator: Accelerator) -> tuple[dict[str, float], list[str]]:
     """Mean scores over the validation volumes by fastMRI's convention, in the files' own unit, and the dead ReLUs.
 
-    With the scores, how many channels are never on; beside them the names of the ReLUs of which none ever is.
+    With several accelerations the mean of theirs, and each one's PSNR as "psnr_4x". With the scores, how many channels
+    are never on; beside them the names of the ReLUs of which none ever is.
     """
     model.eval()
-    volumes: dict[str, list[tuple[Tensor, Tensor]]] = {}
     found = dead_relus.Found()
-    for batch in data.validation():
-        batch = batch.to(accelerator.device)
-        assert batch.target is not None
-        with accelerator.autocast(), dead_relus.watch(model, found):
-            x = model(batch.y, batch.E)
-        for image, target, meta in zip(x.abs().cpu(), batch.target.cpu(), batch.meta, strict=True):
-            volumes.setdefault(meta.file, []).append((image * meta.scale, target * meta.scale))
+    each: dict[float, dict[str, float]] = {}
+    for acceleration in data.accelerations:
+        volumes: dict[str, list[tuple[Tensor, Tensor]]] = {}
+        for batch in data.validation(acceleration):
+            batch = batch.to(accelerator.device)
+            assert batch.target is not None
+            with accelerator.autocast(), dead_relus.watch(model, found):
+                x = model(batch.y, batch.E)
+            for image, target, meta in zip(x.abs().cpu(), batch.target.cpu(), batch.meta, strict=True):
+                volumes.setdefault(meta.file, []).append((image * meta.scale, target * meta.scale))
+        per_volume = [metrics.scores(*map(torch.stack, zip(*pairs, strict=True))) for pairs in volumes.values()]
+        each[acceleration] = {
+            key: sum(getattr(s, key) for s in per_volume) / len(per_volume) for key in ("psnr", "ssim", "nmse")
+        }
     model.train()
-    per_volume = [metrics.scores(*map(torch.stack, zip(*pairs, strict=True))) for pairs in volumes.values()]
-    scores = {key: sum(getattr(s, key) for s in per_volume) / len(per_volume) for key in ("psnr", "ssim", "nmse")}
-    return {**scores, "dead": found.dead}, found.silent
+    scores = {key: sum(one[key] for one in each.values()) / len(each) for key in ("psnr", "ssim", "nmse")}
+    apart = {f"psnr_{a:g}x": one["psnr"] for a, one in each.items()} if len(each) > 1 else {}
+    return {**scores, **apart, "dead": found.dead}, found.silent
 
 
 def describe(model: nn.Module, settings: Settings) -> str:
@@ -239,4 +248,5 @@ def describe(model: nn.Module, settings: Settings) -> str:
     made = f"simulated {settings.mix}, {settings.size[0]} x {settings.size[1]}"
     data = made if settings.data == SIMULATED else settings.data
     job = f"{settings.steps} steps of {settings.batch_size}"
-    return f"{settings.model}, {count:,} parameters, {settings.acceleration:g}x, {job}, {data}"
+    masks = " and ".join(f"{a:g}x" for a in settings.accelerations)
+    return f"{settings.model}, {count:,} parameters, {masks}, {job}, {data}"

@@ -72,6 +72,10 @@ BudgetOption = Annotated[str | None, typer.Option(help="Stop cleanly after so lo
 ModelsArgument = Annotated[list[str] | None, typer.Argument(help="Names of models; see `reconode models`.")]
 Table1Option = Annotated[bool, typer.Option("--table1", help="Every row of the paper's Table 1, and the classical.")]
 SeedOption = Annotated[list[int] | None, typer.Option(min=0, help="Repeat for several.", show_default="0")]
+MixedOption = Annotated[
+    bool,
+    typer.Option("--mixed", help="With --variant: one training on masks of all the accelerations, tested at each."),
+]
 VariantOption = Annotated[str, typer.Option(help="A word for the files' names when --steps is not the table's.")]
 
 
@@ -195,6 +199,7 @@ def run(
     mix: Annotated[
         str | None, typer.Option(help="With --variant: train on this simulated anatomy.", show_default="broad")
     ] = None,
+    mixed: MixedOption = False,
     dry: Annotated[bool, typer.Option("--list", help="Only say what is done and what is not.")] = False,
 ) -> None:
     """Work off the jobs that have no results file yet; what is not finished in time goes on the next time."""
@@ -214,7 +219,7 @@ def run(
         raise UsageError("--from-variant: a table's rows start from random weights; give the runs a --variant")
     if mix is not None and not variant:
         raise UsageError("--mix: a table's rows are all trained on one mix; give the runs a --variant")
-    plan = replace(plan, rate=learning_rate, start=from_variant, mix=mix)
+    plan = replace(plan, rate=learning_rate, start=from_variant, mix=mix, mixed=_mixed(mixed, acceleration, variant))
     jobs = table_rows.jobs(names, acceleration or [4.0], seed or [0], variant)
     until = time.monotonic() + parse_budget(budget)
     failed = []
@@ -233,6 +238,16 @@ def run(
     if not dry and any(not plan.done(job) for job in jobs):
         answer.print("not all are done; run the command again to go on")
     Batch([job for job in jobs if plan.done(job)], failed).finish()
+
+
+def _mixed(mixed: bool, acceleration: list[float] | None, variant: str) -> tuple[float, ...]:
+    """The accelerations of one training on all of them; () trains one for each."""
+    if not mixed:
+        return ()
+    several = tuple(dict.fromkeys(acceleration or []))
+    if len(several) < 2 or not variant:
+        raise UsageError("--mixed trains once on several accelerations: repeat --acceleration, and give a --variant")
+    return several
 
 
 def _work(plan: Plan, job: Job, left: float) -> None:
@@ -302,11 +317,13 @@ def transfer(
     acceleration: AccelerationOption = None,
     seed: SeedOption = None,
     variant: VariantOption = "",
+    mixed: MixedOption = False,
 ) -> None:
     """Test trained models on what they were not trained for: real anatomy, other noise, masks, accelerations."""
     from reconode.experiment import plan as table_rows
     from reconode.experiment import transfer as tests
 
+    plan = replace(plan, mixed=_mixed(mixed, acceleration, variant))
     for job in table_rows.jobs(list(models or table_rows.TABLE1), acceleration or [4.0], seed or [0], variant):
         if not plan.done(job):
             notes.print(f"{job.name}: not trained, so not tested")

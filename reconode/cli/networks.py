@@ -82,19 +82,22 @@ class Networks:
                 path = self.file or zoo.shipped(self.model, acceleration)
                 assert path is not None
                 about = {"weights": path.name, "weights_sha256": hashlib.sha256(path.read_bytes()).hexdigest()}
-                stated = acceleration if self.file is None else _trained_for(weights.read(path)[1])
+                stated = acceleration if self.file is None else _trained_for(weights.read(path)[1], acceleration)
                 if stated is not None:
                     about["weights_acceleration"] = float(stated)
             self._loaded[acceleration] = network, about
         return self._loaded[acceleration]
 
 
-def _trained_for(about: dict[str, Any]) -> float | None:
-    """The acceleration in a weights file's header, if it says one."""
+def _trained_for(about: dict[str, Any], wanted: float) -> float | None:
+    """The acceleration in a weights file's header, if it says one; of several that were mixed the nearest."""
     settings = about.get("settings")
     for said in (about, settings if isinstance(settings, dict) else {}):
-        if isinstance(said.get("acceleration"), int | float) and said["acceleration"] >= 1:
-            return float(said["acceleration"])
+        also = said.get("also")
+        each = [said.get("acceleration"), *(also if isinstance(also, list) else [])]
+        stated = [float(a) for a in each if isinstance(a, int | float) and a >= 1]
+        if stated:
+            return min(stated, key=lambda a: _ratio(a, wanted))
     return None
 
 

@@ -47,7 +47,9 @@ def train(
         str, typer.Option(help="'simulated', or a folder: fastMRI's, or what `simulate` wrote.")
     ] = "simulated",
     out: Annotated[Path | None, typer.Option(help="Folder of the run.", show_default="runs/MODEL_4x")] = None,
-    acceleration: Annotated[float, typer.Option(min=1, help="Of the masks.")] = 4,
+    acceleration: Annotated[
+        list[float] | None, typer.Option(min=1, help="Of the masks; repeat to mix several.", show_default="4")
+    ] = None,
     mask: Annotated[MaskKind, typer.Option(help="The sampling pattern.")] = MaskKind.random,
     steps: Annotated[int, typer.Option(min=1, help="Steps of the optimiser.")] = 20_000,
     batch_size: Annotated[
@@ -91,9 +93,10 @@ def train(
     if data != "simulated" and not Path(data).exists():
         raise DataError(f"--data {data}: no such folder, and not 'simulated'")
     on_cpu = device == "cpu" or not torch.cuda.is_available()  # where a step at fastMRI's size takes half a minute
+    first, *others = dict.fromkeys(acceleration or [4.0])
     settings = Settings(
         model=model,
-        acceleration=acceleration,
+        acceleration=first,
         data=data,
         mask=mask.value,
         steps=steps,
@@ -112,8 +115,9 @@ def train(
         validate_every=validate_every,
         validation=validation,
         init=None if init is None else init.name,
+        also=tuple(others),
     )
-    folder = out or Path("runs") / f"{model}_{acceleration:g}x"
+    folder = out or Path("runs") / f"{model}_{''.join(f'{a:g}x' for a in settings.accelerations)}"
     network = zoo.untrained(model, seed)
     if init is not None:
         weights.load(network, model, init)

@@ -6,6 +6,7 @@ Three steps, each usable alone: :class:`SliceDataset` reads raw slices, :class:`
 
 from __future__ import annotations
 
+import copy
 import os
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Sequence
@@ -165,6 +166,12 @@ class SliceDataset(Dataset[Any]):
         raw = self._read(self.infos[volume], index, draw)
         return raw if self.transform is None else self.transform(raw)
 
+    def transformed(self, transform: Callable[[RawSlice], Any] | None) -> SliceDataset:
+        """The same slices under another transform; what is known of the files is shared, open files are not."""
+        other = copy.copy(self)
+        other.transform, other._files = transform, OrderedDict()
+        return other
+
     def shape(self, number: int) -> tuple[Any, ...]:
         """What must be equal for slices to share a batch: k-space and image sizes."""
         info = self.infos[self._slices[number][0]]
@@ -225,11 +232,13 @@ class Undersample:
         kind: of the mask, a name of :data:`reconode.masks.KINDS`.
         seed: None gives every slice its file's mask (evaluation, fastMRI's convention); a number gives a fresh mask for
             each slice and draw, reproducible whatever worker draws it (training).
+        also: other accelerations, mixed with the first; for training.
     """
 
     acceleration: float = 4
     kind: str = "random"
     seed: int | None = None
+    also: tuple[float, ...] = ()
 
     def __call__(self, raw: RawSlice) -> Sample:
         info = raw.info
@@ -246,10 +255,11 @@ class Undersample:
         return Sample(y[0], mask, None if E.sensitivities is None else E.sensitivities[0], target, meta)
 
     def _draw(self, raw: RawSlice) -> Tensor:
-        seed: masks.Seed = raw.info.name
-        if self.seed is not None:
-            seed = (self.seed, raw.draw, raw.index, *map(ord, raw.info.name))
-        return masks.draw(self.kind, raw.info.width, self.acceleration, seed=seed)
+        if self.seed is None:
+            return masks.draw(self.kind, raw.info.width, self.acceleration, seed=raw.info.name)
+        seed = (self.seed, raw.draw, raw.index, *map(ord, raw.info.name))
+        acceleration = masks.one_of((self.acceleration, *self.also), seed)
+        return masks.draw(self.kind, raw.info.width, acceleration, seed=seed)
 
 
 def collate(samples: Sequence[Sample]) -> Batch:

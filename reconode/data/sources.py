@@ -40,12 +40,17 @@ MIXES = ("knees", "broad", "natural", WIDE)
 class Source(Protocol):
     """What the training loop needs of its data."""
 
+    @property
+    def accelerations(self) -> tuple[float, ...]:
+        """Of the masks: each example's is drawn from these."""
+        ...
+
     def batches(self, start: int) -> Iterator[Batch]:
         """Training batches from number `start` on, without end; this process's share of each."""
         ...
 
-    def validation(self) -> Iterator[Batch]:
-        """The validation slices in order, whole, the same at each call."""
+    def validation(self, acceleration: float | None = None) -> Iterator[Batch]:
+        """The validation slices in order, whole, the same at each call; None is the first of the accelerations."""
         ...
 
 
@@ -65,6 +70,7 @@ class Simulated:
         rank: this process.
         processes: how many share each batch.
         keep: a folder where slices stay once they are made, for the next training on the same ones.
+        also: other accelerations, mixed with the first.
 
     Raises:
         UsageError: for a mix that there isn't, or that nothing is trained on.
@@ -81,10 +87,15 @@ class Simulated:
     rank: int = 0
     processes: int = 1
     keep: str | None = None
+    also: tuple[float, ...] = ()
 
     def __post_init__(self) -> None:
         if self.mix not in MIXES:
             raise UsageError(f"the mix to train on must be one of {', '.join(MIXES)}, not {self.mix!r}")
+
+    @property
+    def accelerations(self) -> tuple[float, ...]:
+        return (self.acceleration, *self.also)
 
     def grid(self, number: int) -> tuple[int, int]:
         """Rows and columns of training batch `number`."""
@@ -96,17 +107,23 @@ class Simulated:
         share = self.batch_size // self.processes
         while True:
             first = start * self.batch_size + self.rank * share
-            yield self._batch(self.seed, first, share, "natural" if self.mix == WIDE else self.mix, self.grid(start))
+            mix = "natural" if self.mix == WIDE else self.mix
+            yield self._batch(self.seed, first, share, mix, self.grid(start), self.accelerations)
             start += 1
 
-    def validation(self) -> Iterator[Batch]:
+    def validation(self, acceleration: float | None = None) -> Iterator[Batch]:
+        chosen = (self.acceleration if acceleration is None else acceleration,)
         for first in range(0, self.validation_slices, 4):
-            yield self._batch(VALIDATION_SEED, first, min(4, self.validation_slices - first), "knees", self.shape)
+            count = min(4, self.validation_slices - first)
+            yield self._batch(VALIDATION_SEED, first, count, "knees", self.shape, chosen)
 
-    def _batch(self, seed: int, first: int, count: int, mix: str, shape: tuple[int, int]) -> Batch:
+    def _batch(
+        self, seed: int, first: int, count: int, mix: str, shape: tuple[int, int], accelerations: tuple[float, ...]
+    ) -> Batch:
         numbers = range(first, first + count)
         hybrid, target, contrast = self._fully_sampled(seed, first, count, mix, shape)
-        drawn = [masks.draw(self.kind, shape[1], self.acceleration, seed=(seed, n)) for n in numbers]
+        factors = [masks.one_of(accelerations, (seed, n)) for n in numbers]
+        drawn = [masks.draw(self.kind, shape[1], a, seed=(seed, n)) for n, a in zip(numbers, factors, strict=True)]
         E = MRIOperator(torch.stack(drawn).to(self.device))
         y = E.measure(hybrid)
         scale = max_zero_filled(y, E)
@@ -146,6 +163,7 @@ class Folder:
         validation_volumes: validate on so many volumes at most; 0 is all.
         rank: this process.
         processes: how many share each batch.
+        also: other accelerations, mixed with the first.
 
     Raises:
         DataError: for a folder without volumes, with a single one, or with files that are not volumes.
@@ -162,10 +180,12 @@ class Folder:
         validation_volumes: int = 0,
         rank: int = 0,
         processes: int = 1,
+        also: tuple[float, ...] = (),
     ) -> None:
         train, val = split(Path(root))
         val = val[:validation_volumes] if validation_volumes else val
-        self.train = SliceDataset(train, Undersample(acceleration, kind, seed))
+        self.kind, self.accelerations = kind, (acceleration, *also)
+        self.train = SliceDataset(train, Undersample(acceleration, kind, seed, also))
         self.val = SliceDataset(val, Undersample(acceleration, kind))
         for name, dataset in (("training", self.train), ("validation", self.val)):
             missing = [info.path for info in dataset.infos if info.target is None]
@@ -191,10 +211,12 @@ class Folder:
             yield from loader
             epoch, skipped = epoch + 1, 0
 
-    def validation(self) -> Iterator[Batch]:
-        sampler: ShapeBatches = ShapeBatches(self.val, 4)
+    def validation(self, acceleration: float | None = None) -> Iterator[Batch]:
+        chosen = self.accelerations[0] if acceleration is None else acceleration
+        dataset = self.val.transformed(Undersample(chosen, self.kind))
+        sampler: ShapeBatches = ShapeBatches(dataset, 4)
         yield from DataLoader(
-            self.val, batch_sampler=sampler, num_workers=self.workers, collate_fn=collate, generator=own()
+            dataset, batch_sampler=sampler, num_workers=self.workers, collate_fn=collate, generator=own()
         )
 
 

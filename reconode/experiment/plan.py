@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 
@@ -75,6 +75,8 @@ class Plan:
         mix: of simulated anatomy to train on; None is the table's.
         keeps: whether simulated slices stay on the disk for the next training on the same ones; None is on a CPU only,
             since a long training at full size would fill a disk (1.4 MB a slice).
+        mixed: accelerations whose masks are mixed in training: one training, tested at each of them; () trains one for
+            each.
     """
 
     benchmark: Benchmark
@@ -90,6 +92,7 @@ class Plan:
     start: str | None = None
     mix: str | None = None
     keeps: bool | None = None
+    mixed: tuple[float, ...] = ()
 
     @property
     def name(self) -> str:
@@ -97,8 +100,8 @@ class Plan:
         return self.benchmark.name if self.data == SIMULATED else "fastmri"
 
     def folder(self, job: Job) -> Path:
-        """Where a job's training is."""
-        return self.out / job.name
+        """Where a job's training is; jobs that differ only in one of the mixed accelerations share one."""
+        return self.out / (replace(job, acceleration=self.mixed[0]) if self.mixed else job).name
 
     def result(self, job: Job) -> Path:
         """A job's results file."""
@@ -134,7 +137,8 @@ class Plan:
         steps = self.steps if rows or not self.rows else self.steps * self.rows // self.benchmark.shape[0]
         return Settings(
             job.model,
-            acceleration=job.acceleration,
+            acceleration=self.mixed[0] if self.mixed else job.acceleration,
+            also=self.mixed[1:],
             data=self.data,
             steps=steps,
             batch_size=self.batch_size,

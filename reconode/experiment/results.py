@@ -174,7 +174,7 @@ class Head:
         title: as tables print it.
         family: of the zoo.
         parameters: trainable numbers.
-        acceleration: of the masks it was trained and tested with.
+        acceleration: of the masks it was tested with, and trained with unless the settings say also others.
         mask: their kind.
         seed: of the training.
         variant: "" for the row as it is in the zoo, else how its training differed.
