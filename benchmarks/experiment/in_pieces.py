@@ -93,9 +93,9 @@ def piece(given: argparse.Namespace) -> None:
     report: dict[str, Any] = read_json(path) if path.exists() else {"calls": []}
     began = time.monotonic()
     if "tests" not in report and "tests" not in given.skip:
-        report["tests"] = run_tests(given.device)
+        report["tests"] = run_tests(given.device, (until - time.monotonic()) / 2)
     if "table2" not in report and "table2" not in given.skip:
-        report["table2"] = table2(given.device)
+        report["table2"] = table2(given.device, (until - time.monotonic()) / 2)
     plan = Plan(
         benchmark.find(given.size),
         out=work / "runs",
@@ -137,23 +137,27 @@ def piece(given: argparse.Namespace) -> None:
     print(json.dumps({key: report.get(key) for key in ("steps", "state", "failed", "cost", "slice_seconds")}, indent=1))
 
 
-def run_tests(device: str) -> dict[str, Any]:
+def run_tests(device: str, seconds: float) -> dict[str, Any]:
     """tests/test_card.py, with nothing of the project's own settings: they want plug-ins that are not there."""
     start = time.monotonic()
     bare = ["--noconftest", "-c", os.devnull, "--rootdir", str(ROOT), "-p", "no:cacheprovider"]
-    done = subprocess.run(
-        [sys.executable, "-m", "pytest", "-q", "-rfEs", *bare, str(ROOT / "tests" / "test_card.py")],
-        env={**os.environ, "PYTHONPATH": str(ROOT), "RECONODE_CARD": device},
-        capture_output=True,
-        text=True,
-        cwd=ROOT,
-    )
+    try:
+        done = subprocess.run(
+            [sys.executable, "-m", "pytest", "-q", "-rfEs", *bare, str(ROOT / "tests" / "test_card.py")],
+            env={**os.environ, "PYTHONPATH": str(ROOT), "RECONODE_CARD": device},
+            capture_output=True,
+            text=True,
+            cwd=ROOT,
+            timeout=seconds,
+        )
+    except subprocess.TimeoutExpired as error:
+        return {"timed_out": round(seconds), "end": (error.stdout or b"").decode()[-6000:]}
     counts = {word: int(n) for n, word in re.findall(r"(\d+) (passed|failed|skipped|errors?)", done.stdout)}
-    seconds = round(time.monotonic() - start, 1)
-    return {"returned": done.returncode, **counts, "seconds": seconds, "end": done.stdout[-6000:]}
+    took = round(time.monotonic() - start, 1)
+    return {"returned": done.returncode, **counts, "seconds": took, "end": done.stdout[-6000:]}
 
 
-def table2(device: str) -> dict[str, Any]:
+def table2(device: str, seconds: float) -> dict[str, Any]:
     """Absolute time and memory beside the paper's; a CPU rehearses it at a size that means nothing."""
     small = [] if device != "cpu" else ["--card-size", "32x40", "--card-matrix", "64", "--card-batch", "1"]
     measured = ROOT / f".table2-{os.getpid()}.json"
@@ -163,8 +167,11 @@ def table2(device: str) -> dict[str, Any]:
             env={**os.environ, "PYTHONPATH": f"{ROOT}{os.pathsep}{ROOT / 'benchmarks'}"},
             check=True,
             cwd=ROOT,
+            timeout=seconds,
         )
         return dict(read_json(measured))
+    except (subprocess.TimeoutExpired, subprocess.CalledProcessError) as error:
+        return {"not run": str(error)[-500:]}
     finally:
         measured.unlink(missing_ok=True)
 

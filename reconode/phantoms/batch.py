@@ -74,7 +74,7 @@ def slices(
         start: number of the first slice.
         mix: 'knees' (mostly coronal, as fastMRI's, some sagittal and axial), or 'broad': a third whole knees at any
             angle, a third small or oblique fields of view in them, a third other layouts. For training. 'natural' puts
-            crops of photographs (:mod:`reconode.phantoms.natural`) in the place of half of broad's slices; 'pictures'
+            crops of photographs (``reconode/phantoms/natural.py``) in the place of half of broad's slices; 'pictures'
             has nothing but crops of photographs that 'natural' never shows.
         coils: receive coils; with one there are no sensitivities, but the shading is there.
         contrast: 'CORPD_FBK' or 'CORPDFS_FBK'; None draws it. It holds for knees only.
