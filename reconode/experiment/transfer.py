@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from reconode import evaluate, masks, metrics, phantoms, zoo
 from reconode.data import fastmri
@@ -101,14 +101,24 @@ def path(plan: Plan, job: Job) -> Path:
     return plan.results / plan.name / "transfer" / f"{job.name}.json"
 
 
-def with_phase(volume: Volume, turns: float) -> Volume:
-    """The volume with so many turns of smooth phase more from edge to edge; magnitudes stay as they are."""
-    hybrid = volume.hybrid
+def with_phase(volume: Volume, turns: float, readout: float = 0.0) -> Volume:
+    """The volume with so many turns of phase more, smooth and along the readout; magnitudes stay as they are."""
+    return Volume(volume.info, oversampled(turned(volume.hybrid, turns, readout)), volume.target, None)
+
+
+def turned(hybrid: Tensor, turns: float, readout: float = 0.0) -> Tensor:
+    """Data ``(…, rows, columns)`` in hybrid space, their image with more phase.
+
+    Args:
+        hybrid: the data.
+        turns: of smooth phase, from edge to edge.
+        readout: turns of a ramp from the first row to the last: by how many samples the echo is off the middle of the
+            readout.
+    """
     rows, columns = hybrid.shape[-2:]
     r, c = torch.meshgrid(torch.linspace(-0.5, 0.5, rows), torch.linspace(-0.5, 0.5, columns), indexing="ij")
-    phase = 2 * math.pi * turns * (c + 0.7 * r + 1.5 * (c.square() - r * c))
-    turned = fft(ifft(hybrid, HYBRID) * torch.polar(torch.ones_like(phase), phase), HYBRID)
-    return Volume(volume.info, oversampled(turned), volume.target, None)
+    phase = 2 * math.pi * turns * (c + 0.7 * r + 1.5 * (c.square() - r * c)) + 2 * math.pi * readout * r
+    return fft(ifft(hybrid, HYBRID) * torch.polar(torch.ones_like(phase), phase), HYBRID)
 
 
 def other(benchmark: Benchmark, kind: str, count: int = KNEES) -> list[Volume]:
