@@ -1,4 +1,4 @@
-"""Does training mend low signal? Short fine-tunings that differ in one thing, from the weights that come with the library.
+"""Does training mend low signal? Short fine-tunings that differ in one thing, from the weights of the library.
 
 Each starts from the same weights (``_long`` at 4x, ``_fine`` at 8x) and sees the same anatomy in the same order; what
 differs is how it was scanned, or what the target is:
@@ -32,7 +32,7 @@ from reconode.storage import weights
 from reconode.train import train
 
 SMALL = benchmark.find("small")
-SEED, STEPS, RATE, ROWS, MIX = 77, 800, 2e-3, 48, "broad"
+SEED, STEPS, RATE, ROWS, MIX = 77, 600, 2e-3, 48, "broad"
 VARIANTS = ("control", "noise", "phase", "clean", "all")
 START = {4: "long", 8: "fine"}
 
