@@ -9,10 +9,11 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from reconode import metrics
 from reconode.data import fastmri
+from reconode.data.echo import Centered
 from reconode.data.fastmri import Volume
 from reconode.errors import DataError
 from reconode.physics import center_crop
@@ -54,6 +55,7 @@ def reconstruct(
     batch_size: int = 4,
     device: torch.device | str = "cpu",
     progress: Callable[[int], object] = lambda slices: None,
+    center: bool = True,
 ) -> Tensor:
     """Magnitude of a volume's reconstruction, float32 ``(slices, rows, columns)``, cropped as the volume's target.
 
@@ -66,14 +68,17 @@ def reconstruct(
         batch_size: slices at once.
         device: where the model lives.
         progress: called with the number of slices done since the last call.
+        center: networks see an echo that is far off the middle of the readout where it should be
+            (:mod:`reconode.data.echo`); False gives them the data as they are.
 
     Raises:
         DataError: a mask that does not fit the volume, or a reconstruction that is not finite.
     """
     images = []
+    seen = Centered(model) if center and isinstance(model, nn.Module) else model
     for start in range(0, volume.info.slices, batch_size):
         y, E, scale = volume.scaled(mask, slice(start, start + batch_size))
-        x = model(y.to(device), E.to(device)) * scale[:, 0].to(device)
+        x = seen(y.to(device), E.to(device)) * scale[:, 0].to(device)
         images.append(center_crop(x.abs(), *volume.info.recon).cpu())
         progress(len(y))
     image = torch.cat(images)
@@ -83,7 +88,12 @@ def reconstruct(
 
 
 def reconstruct_and_score(
-    model: Model, volume: Volume, mask: Tensor | None = None, *, device: torch.device | str = "cpu"
+    model: Model,
+    volume: Volume,
+    mask: Tensor | None = None,
+    *,
+    device: torch.device | str = "cpu",
+    center: bool = True,
 ) -> tuple[Tensor, metrics.Scores]:
     """A volume's reconstruction by :func:`reconstruct`, and its scores against the volume's target.
 
@@ -92,7 +102,7 @@ def reconstruct_and_score(
     """
     if volume.target is None:
         raise DataError(f"{volume.info.path}: no target in it, so nothing can be scored; expected one with targets")
-    image = reconstruct(model, volume, mask, device=device)
+    image = reconstruct(model, volume, mask, device=device, center=center)
     return image, metrics.scores(image, volume.target)
 
 

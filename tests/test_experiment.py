@@ -14,7 +14,7 @@ from typer.testing import CliRunner
 from reconode import zoo
 from reconode.cli.__main__ import app
 from reconode.errors import DataError, UsageError
-from reconode.experiment import cost, queue, record, results, transfer
+from reconode.experiment import changes, cost, queue, record, results, transfer
 from reconode.experiment import plan as plans
 from reconode.experiment.benchmark import Benchmark, in_memory
 from reconode.experiment.plan import Job, Plan
@@ -212,7 +212,7 @@ def test_shipped_weights_are_found_and_say_what_they_are(plan, tmp_path, monkeyp
 
 def test_phase_turns_and_magnitudes_stay():
     volume = in_memory(TINY, 0)
-    turned = transfer.with_phase(volume, 2)
+    turned = changes.with_phase(volume, 2)
     before, after = (ifft(v.hybrid, (-1,)) for v in (volume, turned))
     torch.testing.assert_close(after.abs(), before.abs(), rtol=1e-4, atol=1e-9)
     strong = before[0, 0].abs() > 0.1 * before.abs().max()

@@ -24,7 +24,7 @@ import torch
 
 from reconode import phantoms, zoo
 from reconode.data.sources import SIMULATED
-from reconode.experiment import benchmark, transfer
+from reconode.experiment import benchmark, changes
 from reconode.phantoms.scan import root_sum_of_squares
 from reconode.physics import HYBRID, fft
 from reconode.runs import BEST, Settings
@@ -57,7 +57,7 @@ def make(folder: Path) -> None:
             level = heavy if variant in ("noise", "all") else float(made.noise)
             hybrid = clean + level * unit
             if variant in ("phase", "all"):
-                hybrid = transfer.turned(hybrid, across, readout)
+                hybrid = changes.turned(hybrid, across, readout)
             target = made.clean.abs() if variant in ("clean", "all") else root_sum_of_squares(hybrid)
             weights.write(path, {"hybrid": hybrid, "target": target}, {"model": SIMULATED, "contrast": made.contrast})
 

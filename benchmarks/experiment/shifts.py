@@ -33,7 +33,7 @@ from torch import Tensor
 
 from reconode import masks, metrics, zoo
 from reconode.data.fastmri import Volume
-from reconode.experiment import benchmark, record, schema, transfer
+from reconode.experiment import benchmark, changes, record, schema, transfer
 from reconode.experiment.benchmark import Benchmark
 from reconode.physics import HYBRID, center_crop, fft, ifft
 from reconode.storage.whole import write_whole
@@ -78,7 +78,7 @@ def noisy(level: float) -> list[Volume]:
 
 def turned(turns: float) -> list[Volume]:
     """Knees with so many turns of phase more."""
-    return [transfer.with_phase(volume, turns) for volume in knees()]
+    return [changes.with_phase(volume, turns) for volume in knees()]
 
 
 def sized(rows: int, columns: int) -> list[Volume]:

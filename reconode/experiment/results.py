@@ -50,7 +50,7 @@ SCHEMA = 1
 METRICS = ("psnr", "ssim", "nmse")
 """Of a volume: PSNR in dB, SSIM, NMSE."""
 
-GROUPS = ("real", "noise", "phase", "anatomy", "mask", "acceleration", "resolution")
+GROUPS = ("real", "noise", "phase", "anatomy", "mask", "acceleration", "resolution", "low signal")
 """What a transfer test changes against the data of the training, in the order of the tables."""
 
 TRANSFER = "transfer"

@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import cache, cached_property, partial
 from pathlib import Path
 
-import torch
-from torch import Tensor, nn
+from torch import nn
 
 from reconode import evaluate, masks, metrics, phantoms, zoo
 from reconode.data import fastmri
 from reconode.data.fastmri import Volume
-from reconode.experiment import record, results
+from reconode.experiment import low_signal, record, results
 from reconode.experiment.benchmark import TEST_SEED, Benchmark, as_read, in_memory, oversampled
+from reconode.experiment.changes import with_phase
 from reconode.experiment.plan import Job, Plan
 from reconode.experiment.results import Scored, ScoredSlice, Transfer, Trial
-from reconode.physics import HYBRID, fft, ifft
 from reconode.runs import BEST
 
 KNEES = 8
@@ -32,53 +31,104 @@ WRAPS = (1.0, 3.0)
 
 @dataclass(frozen=True)
 class Test:
-    """One test: what it changes, in words, its volumes and how they are undersampled."""
+    """One test: what it changes, in words, how its volumes are made, and how they are undersampled."""
 
     name: str
     group: str
     label: str
-    volumes: list[Volume]
+    make: Callable[[], list[Volume]]
     acceleration: float
     mask: str = "random"
+
+    @cached_property
+    def volumes(self) -> list[Volume]:
+        """Made when they are asked for."""
+        return self.make()
 
 
 def tests(benchmark: Benchmark, acceleration: float, real: Path | None) -> Iterator[Test]:
     """Every test in order; real volumes without a target are left out, since nothing can be scored there."""
     for path in fastmri.volumes(real) if real is not None else []:
-        volume = fastmri.read(path)
-        if volume.target is not None and volume.mask is None:
-            yield Test(path.stem, "real", path.stem, [volume], acceleration)
-    knees = [in_memory(benchmark, number) for number in range(KNEES)]
+        info = fastmri.inspect(path)
+        if info.target is not None and info.mask is None:
+            yield Test(path.stem, "real", path.stem, partial(file, path), acceleration)
+
+    @cache
+    def knees() -> list[Volume]:
+        return [in_memory(benchmark, number) for number in range(KNEES)]
+
+    def turned(turns: float) -> list[Volume]:
+        return [with_phase(volume, turns) for volume in knees()]
+
+    def noisy(noise: float) -> list[Volume]:
+        return [in_memory(benchmark, number, noise=noise) for number in range(KNEES)]
+
     yield Test("as-trained", "noise", "noise as trained", knees, acceleration)
     for noise in NOISES:
-        noisy = [in_memory(benchmark, number, noise=noise) for number in range(KNEES)]
-        yield Test(f"noise-{noise:g}", "noise", f"noise {100 * noise:g} %", noisy, acceleration)
+        yield Test(f"noise-{noise:g}", "noise", f"noise {100 * noise:g} %", partial(noisy, noise), acceleration)
     for turns in WRAPS:
-        turned = [with_phase(volume, turns) for volume in knees]
-        yield Test(f"phase-{turns:g}", "phase", f"phase, {turns:g} turn{'s' * (turns > 1)} more", turned, acceleration)
-    yield Test("heads", "anatomy", "heads", other(benchmark, "head"), acceleration)
-    yield Test("shapes", "anatomy", "overlapping shapes", other(benchmark, "shapes"), acceleration)
+        label = f"phase, {turns:g} turn{'s' * (turns > 1)} more"
+        yield Test(f"phase-{turns:g}", "phase", label, partial(turned, turns), acceleration)
+    yield Test("heads", "anatomy", "heads", lambda: other(benchmark, "head"), acceleration)
+    yield Test("shapes", "anatomy", "overlapping shapes", lambda: other(benchmark, "shapes"), acceleration)
     yield Test("equispaced", "mask", "equispaced mask", knees, acceleration, "equispaced")
     for factor in (2.0, 4.0, 6.0, 8.0):
         if factor != acceleration:
             yield Test(f"{factor:g}x", "acceleration", f"{factor:g}x", knees, factor)
     rows, columns = benchmark.shape
     finer = Benchmark(benchmark.name, (rows * 3 // 2, columns * 3 // 2), benchmark.volumes, benchmark.slices)
-    fine = [in_memory(finer, number) for number in range(KNEES)]
-    yield Test("finer", "resolution", "pixels two thirds as wide", fine, acceleration)
+    yield Test(
+        "finer",
+        "resolution",
+        "pixels two thirds as wide",
+        lambda: [in_memory(finer, number) for number in range(KNEES)],
+        acceleration,
+    )
+    for noise in low_signal.NOISES:
+        for name, label, against in LOW:
+            made = partial(low, benchmark, noise, against)
+            yield Test(f"low-{noise:g}{name}", "low signal", f"{100 * noise:g} %, {label}", made, acceleration)
+
+
+def file(path: Path) -> list[Volume]:
+    """A file's volume."""
+    return [fastmri.read(path)]
+
+
+LOW = (("", "as scanned", low_signal.Knee.scan), ("-clean", "clean", low_signal.Knee.against_clean))
+"""What low signal is scored against: the image of all data with its noise, as fastMRI does, or the image without."""
+
+
+def low(benchmark: Benchmark, noise: float, against: Callable[[low_signal.Knee], Volume]) -> list[Volume]:
+    """Knees of low signal."""
+    return [against(knee) for knee in low_signal.knees(benchmark, noise, KNEES)]
 
 
 def run(plan: Plan, job: Job, real: Path | None) -> bool:
-    """Test a trained model and write its transfer file; False when it is there already."""
-    if path(plan, job).exists():
+    """Do the tests that a model's transfer file lacks; False when it lacks none. What it has already is kept."""
+    found = results.read_transfer(path(plan, job)).tests if path(plan, job).exists() else ()
+    done = {trial.test for trial in found}
+    order = list(tests(plan.benchmark, job.acceleration, real))
+    lacking = [test for test in order if test.name not in done]
+    if not lacking:
         return False
-    file = plan.folder(job) / BEST if zoo.find(job.model).learned else None
-    model = zoo.load(job.model, job.acceleration, file=file)
+    model = zoo.load(job.model, job.acceleration, file=trained(plan, job))
     if isinstance(model, nn.Module):
         model = model.to(plan.device)
-    trials = [trial(model, test, plan.device) for test in tests(plan.benchmark, job.acceleration, real)]
+    trials = [*found, *(trial(model, test, plan.device) for test in lacking)]
+    place = [test.name for test in order]
+    trials.sort(key=lambda t: place.index(t.test) if t.test in place else -1)
     results.write(path(plan, job), Transfer(**record.head(plan, job), tests=tuple(trials)))
     return True
+
+
+def trained(plan: Plan, job: Job) -> Path | None:
+    """A job's weights: its training's, or where that is not here those that come with the library."""
+    file = plan.folder(job) / BEST
+    if not zoo.find(job.model).learned:
+        return None
+    shipped = zoo.shipped(f"{job.model}_{job.variant}".rstrip("_"), job.acceleration)
+    return shipped if not file.exists() and job.seed == 0 and shipped is not None else file
 
 
 def trial(model: zoo.Model, test: Test, device: str) -> Trial:
@@ -99,26 +149,6 @@ def trial(model: zoo.Model, test: Test, device: str) -> Trial:
 def path(plan: Plan, job: Job) -> Path:
     """Where a job's transfer file is."""
     return plan.results / plan.name / "transfer" / f"{job.name}.json"
-
-
-def with_phase(volume: Volume, turns: float, readout: float = 0.0) -> Volume:
-    """The volume with so many turns of phase more, smooth and along the readout; magnitudes stay as they are."""
-    return Volume(volume.info, oversampled(turned(volume.hybrid, turns, readout)), volume.target, None)
-
-
-def turned(hybrid: Tensor, turns: float, readout: float = 0.0) -> Tensor:
-    """Data ``(…, rows, columns)`` in hybrid space, their image with more phase.
-
-    Args:
-        hybrid: the data.
-        turns: of smooth phase, from edge to edge.
-        readout: turns of a ramp from the first row to the last: by how many samples the echo is off the middle of the
-            readout.
-    """
-    rows, columns = hybrid.shape[-2:]
-    r, c = torch.meshgrid(torch.linspace(-0.5, 0.5, rows), torch.linspace(-0.5, 0.5, columns), indexing="ij")
-    phase = 2 * math.pi * turns * (c + 0.7 * r + 1.5 * (c.square() - r * c)) + 2 * math.pi * readout * r
-    return fft(ifft(hybrid, HYBRID) * torch.polar(torch.ones_like(phase), phase), HYBRID)
 
 
 def other(benchmark: Benchmark, kind: str, count: int = KNEES) -> list[Volume]:
