@@ -75,7 +75,7 @@ class Live(TorchDispatchMode):
 
 def trained(double: bool = False) -> FixedSolver:
     """The flow's network."""
-    model = zoo.load("ft-euler", acceleration=4)
+    model = zoo.load("ft-euler_table", acceleration=4)
     assert isinstance(model, FixedSolver)
     return model.double() if double else model
 

@@ -29,9 +29,6 @@ FORMAT = 1
 MODELS = ("ft-euler", "lt-euler", "lt-rk2", "lt-rk4", "pc-flow", "tv")
 """What a browser can run."""
 
-BEST = {4: ("long", ""), 8: ("fine", "")}
-"""Whose weights go to a page, by acceleration: the first variant that there is."""
-
 NOTICE = f"""Weights of ReconODE {__version__}, trained on simulated knees; the folder also holds the page's script.
 
 Code and weights are under the MIT licence:
@@ -58,9 +55,8 @@ def plan(name: str) -> dict[str, Any]:
 
 
 def source(name: str, acceleration: int) -> Path:
-    """The library's weights that a page gets for a model."""
-    variants = [f"{name}_{variant}".rstrip("_") for variant in BEST[acceleration]]
-    found = next(filter(None, (zoo.shipped(variant, acceleration) for variant in variants)), None)
+    """The library's weights that a page gets for a model: those that :func:`reconode.zoo.load` takes."""
+    found = zoo.shipped(name, acceleration)
     if found is None:
         raise UsageError(f"no weights for {name} at {acceleration}x come with the library")
     return found
@@ -86,7 +82,7 @@ def export(folder: str | Path, models: Sequence[str] = MODELS) -> dict[str, Any]
     for name in models:
         entry, steps = zoo.find(name), plan(name)
         kept: dict[str, Any] = {}
-        for acceleration in BEST if entry.learned else ():
+        for acceleration in zoo.BEST if entry.learned else ():
             path = source(name, acceleration)
             content = path.read_bytes()
             digest = hashlib.sha256(content).hexdigest()

@@ -294,11 +294,11 @@ MODELS: dict[str, Entry] = {
 """The rows of Table 1 by their names, the classical methods, the original neural ODE, and the ablations."""
 
 
-ACCELERATIONS = (4, 8)
-"""What the weights that come with the library were trained for."""
+VARIANTS = ("table", "long", "fine")
+"""Of the trainings whose weights come with the library: Table 1's own, longer ones, and these fine-tuned at 8x."""
 
-VARIANTS = ("", "long", "fine")
-"""Of the trainings whose weights come with the library: the table's own, longer ones, and these fine-tuned at 8x."""
+BEST = {4: ("long", "table"), 8: ("fine", "table")}
+"""Whose weights a name without a variant takes, by acceleration: the first that there are."""
 
 
 def find(name: str) -> Entry:
@@ -308,8 +308,8 @@ def find(name: str) -> Entry:
         UsageError: for an unknown name, with the nearest ones.
     """
     if name not in MODELS:
-        variants = [f"{model}_{variant}" for variant in VARIANTS if variant for model in MODELS]
-        names = [*MODELS, *(v for v in variants if any(shipped(v, a) is not None for a in ACCELERATIONS))]
+        variants = [f"{model}_{variant}" for variant in VARIANTS for model in MODELS]
+        names = [*MODELS, *(v for v in variants if any(shipped(v, a) is not None for a in BEST))]
         alike = [known for known in names if _bare(known) == _bare(name)]
         near = alike or difflib.get_close_matches(name.lower(), names, n=3, cutoff=0.4)
         hint = f"did you mean {' or '.join(near)}?" if near else f"the models are {', '.join(MODELS)}"
@@ -339,8 +339,8 @@ def load(name: str, acceleration: float = 4, *, file: str | Path | None = None) 
     """A ready reconstruction by name: a classical method, or a network with trained weights, set to evaluate.
 
     Args:
-        name: a key of :data:`MODELS`; followed by a variant, such as "lt-rk4_long", for the weights of a training that
-            differed from the table's, as the tables name it.
+        name: a key of :data:`MODELS`, for the best weights that come with the library, those of the longest training
+            (:data:`BEST`); followed by one of :data:`VARIANTS`, such as "lt-rk4_table", for those of one training.
         acceleration: of the masks that the data come with; chooses the weights.
         file: weights of your own (what ``reconode train`` writes); None takes those that come with the library.
 
@@ -368,30 +368,38 @@ def load(name: str, acceleration: float = 4, *, file: str | Path | None = None) 
 
 
 def shipped(name: str, acceleration: float) -> Path | None:
-    """The weights that come with the library for a model, or for the one that it shares them with, if there are any."""
+    """The weights that come with the library for a model, or for the one that it shares them with, if there are any.
+
+    Args:
+        name: as :func:`load` takes it.
+        acceleration: of the trainings.
+    """
     model_name, _, variant = name.partition("_")
     trained = find(model_name).twin or model_name
-    return weights.shipped(f"{trained}_{variant}" if variant else trained, acceleration)
+    variants = (variant,) if variant else BEST.get(int(acceleration), ()) if acceleration == int(acceleration) else ()
+    return next(filter(None, (weights.shipped(f"{trained}_{v}", acceleration) for v in variants)), None)
 
 
 def nearest(name: str, acceleration: float) -> float:
     """Of the accelerations that a model has weights for the nearest by ratio; the given one when there are none."""
-    there = [a for a in ACCELERATIONS if shipped(name, a) is not None]
+    there = [a for a in BEST if shipped(name, a) is not None]
     return min(there, key=lambda a: abs(math.log(a / acceleration)), default=acceleration)
 
 
 def _what_there_is(model: str) -> str:
-    """The weights of a model in words: "lt-rk4: 4x, 8x; lt-rk4_long: 4x"."""
-    names = {v: f"{model}_{v}".rstrip("_") for v in VARIANTS}
-    found = {n: [f"{a}x" for a in ACCELERATIONS if shipped(n, a) is not None] for n in names.values()}
+    """The weights of a model in words: "lt-rk4_table: 4x, 8x; lt-rk4_long: 4x"."""
+    found = {f"{model}_{v}": [f"{a}x" for a in BEST if shipped(f"{model}_{v}", a) is not None] for v in VARIANTS}
     return "; ".join(f"{n}: {', '.join(there)}" for n, there in found.items() if there) or f"none for {model}"
 
 
 def trained(name: str) -> dict[str, Path]:
-    """All weights that come with the library for a model: "4x", "8x", "4x long" and so on, with their files."""
+    """All weights that come with the library for a model, "4x long" and so on, with their files.
+
+    The first of an acceleration are those that :func:`load` takes where no variant is named.
+    """
     found = {
-        f"{acceleration}x {variant}".strip(): shipped(f"{name}_{variant}".rstrip("_"), acceleration)
-        for variant in VARIANTS
-        for acceleration in ACCELERATIONS
+        f"{acceleration}x {variant}": shipped(f"{name}_{variant}", acceleration)
+        for acceleration, variants in BEST.items()
+        for variant in variants
     }
     return {key: path for key, path in found.items() if path is not None}

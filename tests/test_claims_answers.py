@@ -22,7 +22,7 @@ HEADLINE = [("lt-rk4", "lt-rk2"), ("lt-rk4", "d5c5"), ("lt-rk2", "d5c5")]
 
 def test_the_two_rows_of_the_noise_floor_are_one_function():
     said(ANSWERS, "divide the last layer of FT's $f$ by $N$ and you have LT's stage")
-    fixed, learned = zoo.load("ft-euler"), zoo.MODELS["lt-euler"].build()
+    fixed, learned = zoo.load("ft-euler_table"), zoo.MODELS["lt-euler"].build()
     assert isinstance(fixed, torch.nn.Module) and isinstance(learned, torch.nn.Module)
     weights = {name.replace("f.", "stages.0.", 1): tensor.clone() for name, tensor in fixed.state_dict().items()}
     last = max(name.split(".")[3] for name in weights if ".layers." in name)

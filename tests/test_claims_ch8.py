@@ -59,7 +59,7 @@ def test_a_weight_is_not_an_importance():
     said("over the pixels these weights differ by a few hundredths")
     knee = benchmark.in_memory(benchmark.find("small"), 32)
     y, E, _ = knee.scaled(masks.random(knee.width, 4, seed=knee.name), slice(0, 1))
-    for name in ("lt-rk4", "lt-rk4_long"):
+    for name in ("lt-rk4_table", "lt-rk4_long"):
         maps = [taken.weights for taken in stages.learned(zoo.load(name), y, E)]
         assert all(0.005 < float(a.std((2, 3)).max()) < 0.05 for a in maps)
 

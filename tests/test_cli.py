@@ -203,8 +203,8 @@ class TestReconstruct:
         "has, asked, warning",
         [
             (8, 4, "eight.h5: undersampled already, 8"),
-            (None, 3, "eight.h5: sampled at 3x, and ft-euler_4x.safetensors was trained for 4x"),
-            (None, 6, "eight.h5: sampled at 6x, and ft-euler_8x.safetensors was trained for 8x"),
+            (None, 3, "eight.h5: sampled at 3x, and ft-euler_long_4x.safetensors was trained for 4x"),
+            (None, 6, "eight.h5: sampled at 6x, and ft-euler_fine_8x.safetensors was trained for 8x"),
             (None, 4, ""),
         ],
     )
@@ -217,7 +217,7 @@ class TestReconstruct:
 
     def test_weights_too_far_away_are_refused_with_what_there_is(self, knees, tmp_path):
         result = run("reconstruct", knees, tmp_path / "out", "--model", "lt-rk4_long", "--acceleration", 8, status=1)
-        assert "lt-rk4: 4x, 8x; lt-rk4_long: 4x" in result.stderr and not (tmp_path / "out").exists()
+        assert "lt-rk4_table: 4x, 8x; lt-rk4_long: 4x" in result.stderr and not (tmp_path / "out").exists()
 
     def test_own_weights_are_named_and_their_acceleration_minded(self, knees, tmp_path):
         tensors, about = weights.read(zoo.shipped("ft-euler", 4))

@@ -195,16 +195,20 @@ def test_shipped_weights_are_found_and_say_what_they_are(plan, tmp_path, monkeyp
     queue.run(plan, Job("lt-euler", seed=1))
     queue.run(plan, Job("lt-euler", variant="short"))
     monkeypatch.setattr(weights, "SHIPPED", tmp_path / "trained")
-    assert [path.name for path in queue.ship(plan, set())] == ["lt-euler_4x.safetensors"]
+    assert [path.name for path in queue.ship(plan, set())] == ["lt-euler_table_4x.safetensors"]
     exact = weights.read(plan.folder(Job("lt-euler")) / "best.safetensors")[0]
-    loaded = zoo.load("lt-euler", 4).state_dict()
-    assert all(torch.equal(loaded[key], exact[key]) for key in exact)
-    about = weights.read(weights.shipped("lt-euler", 4))[1]
+    half = zoo.load("lt-euler_table", 4).state_dict()
+    assert all(torch.equal(half[key], exact[key].half().float()) for key in exact), "the table's are kept at half"
+    about = weights.read(zoo.shipped("lt-euler", 4))[1]
     assert about["fingerprint"] == TINY.fingerprint
     assert "keep" not in about["settings"]
     queue.run(plan, Job("lt-euler", variant="long"))
+    queue.ship(plan, set())
+    assert list(zoo.trained("lt-euler")) == ["4x long", "4x table"], "short trainings show nothing but themselves"
+    exact = weights.read(plan.folder(Job("lt-euler", variant="long")) / "best.safetensors")[0]
+    loaded = zoo.load("lt-euler", 4).state_dict()
+    assert all(torch.equal(loaded[key], exact[key]) for key in exact), "and of longer ones with all digits"
     queue.ship(plan, {"lt-euler"})
-    assert list(zoo.trained("lt-euler")) == ["4x", "4x long"], "short trainings show nothing but themselves"
     half = zoo.load("lt-euler", 4).state_dict()
     assert all(half[key].dtype == torch.float32 for key in half)
     assert all(torch.allclose(half[key], exact[key], rtol=1e-3, atol=1e-6) for key in exact)

@@ -99,14 +99,14 @@ class TestWeights:
             assert weights._sum(weights.SHIPPED / name) == value, f"{name}: ship it, or weights.write_sums(SHIPPED)"
 
     def test_one_flipped_bit_in_shipped_weights(self, tmp_path, monkeypatch):
-        data = bytearray((weights.SHIPPED / "ft-euler_4x.safetensors").read_bytes())
+        data = bytearray((weights.SHIPPED / "ft-euler_long_4x.safetensors").read_bytes())
         (tmp_path / weights.SUMS).write_text((weights.SHIPPED / weights.SUMS).read_text())
         start = 8 + struct.unpack("<Q", data[:8])[0]
         data[start + 1003] ^= 1
-        (tmp_path / "ft-euler_4x.safetensors").write_bytes(data)
+        (tmp_path / "ft-euler_long_4x.safetensors").write_bytes(data)
         monkeypatch.setattr(weights, "SHIPPED", tmp_path)
         with pytest.raises(DataError, match="these weights came with the library"):
-            zoo.load("ft-euler", 4)
+            zoo.load("ft-euler_long", 4)
 
 
 def alter(change):

@@ -9,8 +9,10 @@ from torch import nn
 
 from reconode import masks, zoo
 from reconode.errors import DataError, UsageError
+from reconode.experiment import benchmark, record, results
 from reconode.physics import MRIOperator
 from reconode.storage import weights
+from reconode.teach import evidence
 
 SIZES = [(1, 1, 64, 48), (2, 4, 80, 72)]
 TABLE_1 = {  # the paper's Table 1: name, parameters as printed there
@@ -66,7 +68,7 @@ def test_titles_are_one_each():
 
 
 @pytest.mark.parametrize(
-    "name, near", [("lt-rk5", "lt-rk4"), ("LT-RK4", "lt-rk4"), ("u-net", "unet"), ("total", "models are")]
+    "name, near", [("lt-rk5", "lt-rk4"), ("LT-RK4", "lt-rk4"), ("u-net", "unet"), ("zzz", "models are")]
 )
 def test_unknown_names_get_the_near_ones(name, near):
     with pytest.raises(UsageError, match=near):
@@ -107,16 +109,55 @@ def test_the_discrete_adjoints_rows_share_fts_weights(solver):
 
 def test_a_variant_has_weights_of_its_own(tmp_path, monkeypatch):
     monkeypatch.setattr(weights, "SHIPPED", tmp_path)
-    for name, value in (("ft-euler", 0.1), ("ft-euler_long", 0.2)):
+    for name, value in (("ft-euler_table", 0.1), ("ft-euler_long", 0.2)):
         state = {key: torch.full_like(t, value) for key, t in zoo.find("ft-euler").build().state_dict().items()}
         weights.write(tmp_path / f"{name}_4x.safetensors", state, {"model": "ft-euler"})
     for model in ("ft-euler", "fa-euler"):
-        assert float(next(zoo.load(model).parameters()).detach().max()) == pytest.approx(0.1)
+        assert float(next(zoo.load(f"{model}_table").parameters()).detach().max()) == pytest.approx(0.1)
         assert float(next(zoo.load(f"{model}_long").parameters()).detach().max()) == pytest.approx(0.2)
-        assert list(zoo.trained(model)) == ["4x", "4x long"]
+        assert list(zoo.trained(model)) == ["4x long", "4x table"]
+        assert zoo.shipped(model, 4) == zoo.shipped(f"{model}_long", 4), "the longest training is what a name takes"
+    (tmp_path / "ft-euler_long_4x.safetensors").unlink()
+    assert zoo.shipped("ft-euler", 4) == zoo.shipped("ft-euler_table", 4), "the table's, where there is none"
+    assert zoo.shipped("ft-euler", 4.5) is None
     with pytest.raises(UsageError, match="no weights for ft-euler_long at 8x"):
         zoo.load("ft-euler_long", 8)
     with pytest.raises(UsageError, match="tv is a classical method: it is not trained"):
         zoo.load("tv_long")
     with pytest.raises(UsageError, match="unknown model 'ft-oiler': did you mean"):
         zoo.load("ft-oiler_long")
+
+
+def test_every_name_has_the_best_that_is_shipped():
+    """At 4x the longer training, at 8x what went on from it; the table's own where that is all there is."""
+    for model, entry in zoo.MODELS.items():
+        for acceleration, (best, table) in zoo.BEST.items() if entry.learned else ():
+            there = [zoo.shipped(f"{model}_{variant}", acceleration) for variant in (best, table)]
+            assert zoo.shipped(model, acceleration) == (there[0] or there[1])
+    for model in ("pc-flow", "lt-rk4", "d5c5", "ft-euler"):
+        assert "long" in str(zoo.shipped(model, 4)) and "fine" in str(zoo.shipped(model, 8))
+        assert zoo.shipped(f"{model}_table", 4) and zoo.shipped(f"{model}_table", 8)
+
+
+HALF = sorted(
+    path
+    for path in weights.SHIPPED.glob("*.safetensors")
+    if any(t.dtype == torch.float16 for t in weights.read(path)[0].values())
+)
+
+
+@pytest.mark.parametrize("path", HALF, ids=lambda path: path.stem)
+def test_half_precision_changes_no_score(path):
+    """The first test knees score as the results file says, which was written with all digits."""
+    row, _, times = path.stem.rpartition("_")
+    model, _, variant = row.removesuffix("_table").partition("_")
+    said = results.read(evidence.folder() / results.file_name(model, float(times[:-1]), 0, variant))
+    stored = {volume.name: volume.psnr for volume in said.volumes}
+    knees = [benchmark.in_memory(benchmark.find("small"), number) for number in range(1 if "neural" in row else 2)]
+    for found in record.score(zoo.load(row, float(times[:-1])), knees, float(times[:-1])):
+        assert found.psnr == pytest.approx(stored[found.name], abs=0.01)
+
+
+def test_what_goes_to_a_page_or_on_training_has_all_digits():
+    table = {path for path in weights.SHIPPED.glob("*_table_*")}
+    assert table < set(HALF) and {path.stem.partition("_")[0] for path in set(HALF) - table} == {"unet", "kiki-net"}

@@ -35,7 +35,7 @@ def shipped() -> Iterator[tuple[str, Model]]:
     """Of seed 0, by the names of results files."""
     for file in sorted(weights.SHIPPED.glob("*.safetensors")):
         row, times = file.stem[:-1].rsplit("_", 1)
-        model, _, variant = row.partition("_")
+        model, _, variant = row.removesuffix("_table").partition("_")
         yield results.file_name(model, float(times), 0, variant), zoo.load(row, float(times))
 
 

@@ -43,7 +43,7 @@ KNEES = 6
 
 def gradients() -> dict[str, Any]:
     """Relative error and cosine of gradients to θ against backpropagation, in float64, on f of a trained FT-Euler."""
-    trained = zoo.load("ft-euler")
+    trained = zoo.load("ft-euler_table")
     assert isinstance(trained, FixedSolver)
     f = trained.f.double()
     batch = slab(next(sources.Simulated(4, "random", 2, 12345, (96, 112)).batches(0)), 48, 24)
@@ -99,7 +99,7 @@ def steps() -> dict[str, Any]:
     knees = [benchmark.in_memory(benchmark.find("small"), number) for number in range(KNEES)]
     rows = []
     for name in ("ft-euler", "ft-rk4"):
-        trained = zoo.load(name)
+        trained = zoo.load(f"{name}_table")
         assert isinstance(trained, FixedSolver)
         counted = Counter(trained.f)
         for how, tableau in TABLEAUS.items():

@@ -48,7 +48,10 @@ app.add_typer(experiment, name="experiment")
 
 @app.command(epilog="Example:  reconode models --json")
 def models(json_output: JsonOption = False) -> None:
-    """List every model: its name, parameters, and whether trained weights come with the library."""
+    """List every model: its name, parameters, and the trained weights that come with the library.
+
+    Steps are those of the training; a name takes the weights that are named first at each acceleration.
+    """
     from reconode import zoo
     from reconode.storage import weights
 
@@ -67,12 +70,17 @@ def models(json_output: JsonOption = False) -> None:
     if json_output:
         print_json({"models": entries})
         return
-    table = make_table("name", "title", "parameters", "weights", "what it is")
+    table = make_table("name", "title", "parameters", "weights, steps", "what it is")
     for e in entries:
-        ready = ", ".join(e["weights"]) or ("not needed" if e["family"] == "classical" else "train it")
+        there: dict[str, list[str]] = {}
+        for key, about in e["weights"].items():
+            acceleration, variant = key.split()
+            there.setdefault(acceleration, []).append(f"{variant} {about['settings']['steps']:,}")
+        ready = "\n".join(f"{key}: {', '.join(found)}" for key, found in there.items()) or ("not needed" if e["family"] == "classical" else "train it")
         count = f"{e['parameters']:,}" if e["parameters"] else "0"
         table.add_row(e["name"], e["title"], count, ready, e["summary"])
     answer.print(table)
+    answer.print("NAME takes the first weights of each acceleration; NAME_table, NAME_long and NAME_fine take one.")
 
 
 def main() -> None:

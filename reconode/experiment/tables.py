@@ -214,9 +214,12 @@ def contrast_table(results: Sequence[Result], acceleration: float = 4.0) -> Tabl
 def find_row(results: Iterable[Result], name: str, acceleration: float) -> Row:
     """All seeds of a row by its name: a model of the zoo, followed by ``_variant`` for one that was trained otherwise.
 
+    ``_table``, as the library's weights are named, is Table 1's own training, which has no variant here.
+
     Raises:
         DataError: when no run of it is there.
     """
+    name = name.removesuffix("_table")
     runs = [r for r in results if r.row_name == name]
     found = [r for r in runs if r.acceleration == acceleration]
     if not found:

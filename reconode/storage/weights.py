@@ -21,7 +21,7 @@ from reconode.errors import DataError
 from reconode.storage.whole import write_whole
 
 SHIPPED = Path(__file__).parent.parent / "trained"
-"""Where the weights are that come with the library, ``NAME_4x.safetensors``.
+"""Where the weights are that come with the library, ``NAME_VARIANT_4x.safetensors``.
 
 :meta hide-value:
 """

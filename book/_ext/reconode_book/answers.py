@@ -211,7 +211,7 @@ def way(measured: Any) -> str:
     gains = ", ".join(f"{after - before:+.2f}" for before, after in pairwise(ends))
     return (
         f"Over {measured['volumes']} test knees at {measured['acceleration']}×, "
-        "with the weights that come with the library, "
+        "with the weights that `reconode.load` takes, "
         f"the five pieces gain {gains} dB, one after the other. Of what a network proposes, data consistency takes "
         f"back {min(taken):.0%} to {max(taken):.0%} of the norm."
     )

@@ -54,14 +54,13 @@ def tell() -> Story:
 
     from reconode import masks, metrics, physics, zoo
     from reconode.experiment import benchmark
-    from reconode.storage import weights
 
     volume = benchmark.in_memory(benchmark.find("small"), KNEE)
     assert volume.target is not None
     mask = masks.random(volume.width, acceleration=4, seed=volume.name)
     y, E, scale = volume.scaled(mask, slice(0, 1))
     target = volume.target[:1] / float(scale)
-    name = next((n for n in MODELS if weights.shipped(n, 4)), None)
+    name = next((n for n in MODELS if zoo.shipped(n, 4)), None)
     with torch.no_grad():
         if name is None:  # no weights yet: total variation, which has a beginning and an end but no time between
             states, moments = [E.H(y), zoo.load("tv")(y, E)], [0, 1]
