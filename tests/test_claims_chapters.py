@@ -26,7 +26,7 @@ def test_the_networks_length_of_training_decides_about_total_variation():
     long, table = (row(name).first for name in ("ft-euler_long", "ft-euler"))
     assert long.training and table.training and long.training.steps == 3 * table.training.steps
     means = dict(re.findall(r"^(\S+) +mean ([\d.]+) dB", chapter(4), re.MULTILINE))
-    assert float(means["ft-euler_table"]) < float(means["tv"]) < float(means["ft-euler_long"]), "on the page's ten knees too"
+    assert float(means["ft-euler_table"]) < float(means["tv"]) < float(means["ft-euler_long"])  # on ten knees too
 
 
 def test_fixed_solvers_of_the_table():

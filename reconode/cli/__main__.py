@@ -76,7 +76,8 @@ def models(json_output: JsonOption = False) -> None:
         for key, about in e["weights"].items():
             acceleration, variant = key.split()
             there.setdefault(acceleration, []).append(f"{variant} {about['settings']['steps']:,}")
-        ready = "\n".join(f"{key}: {', '.join(found)}" for key, found in there.items()) or ("not needed" if e["family"] == "classical" else "train it")
+        said = "\n".join(f"{key}: {', '.join(found)}" for key, found in there.items())
+        ready = said or ("not needed" if e["family"] == "classical" else "train it")
         count = f"{e['parameters']:,}" if e["parameters"] else "0"
         table.add_row(e["name"], e["title"], count, ready, e["summary"])
     answer.print(table)

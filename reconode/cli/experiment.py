@@ -335,7 +335,9 @@ def transfer(
 @planned(trains=False)
 def ship(
     plan: Plan,
-    half: Annotated[list[str] | None, typer.Option(help="Models to keep in half precision.", show_default="unet, kiki-net")] = None,
+    half: Annotated[
+        list[str] | None, typer.Option(help="Models to keep in half precision.", show_default="unet, kiki-net")
+    ] = None,
 ) -> None:
     """Copy the best weights of seed 0 to where `reconode.load` finds them, and say in each what it was trained on."""
     from reconode.experiment import queue
