@@ -293,11 +293,10 @@ MODELS: dict[str, Entry] = {
 }
 """The rows of Table 1 by their names, the classical methods, the original neural ODE, and the ablations."""
 
-
 VARIANTS = ("table", "long", "fine")
 """Of the trainings whose weights come with the library: Table 1's own, longer ones, and these fine-tuned at 8x."""
 
-BEST = {4: ("long", "table"), 8: ("fine", "table")}
+BEST: dict[float, tuple[str, ...]] = {4: ("long", "table"), 8: ("fine", "table")}
 """Whose weights a name without a variant takes, by acceleration: the first that there are."""
 
 
@@ -368,15 +367,10 @@ def load(name: str, acceleration: float = 4, *, file: str | Path | None = None) 
 
 
 def shipped(name: str, acceleration: float) -> Path | None:
-    """The weights that come with the library for a model, or for the one that it shares them with, if there are any.
-
-    Args:
-        name: as :func:`load` takes it.
-        acceleration: of the trainings.
-    """
+    """The weights that come with the library for a name that :func:`load` takes, if there are any."""
     model_name, _, variant = name.partition("_")
     trained = find(model_name).twin or model_name
-    variants = (variant,) if variant else BEST.get(int(acceleration), ()) if acceleration == int(acceleration) else ()
+    variants = (variant,) if variant else BEST.get(acceleration, ())
     return next(filter(None, (weights.shipped(f"{trained}_{v}", acceleration) for v in variants)), None)
 
 
