@@ -54,11 +54,11 @@ def plan(name: str) -> dict[str, Any]:
     raise UsageError(f"a browser cannot run {name}: choose from {', '.join(MODELS)}")
 
 
-def source(name: str, acceleration: int) -> Path:
+def source(name: str, acceleration: float) -> Path:
     """The library's weights that a page gets for a model: those that :func:`reconode.zoo.load` takes."""
     found = zoo.shipped(name, acceleration)
     if found is None:
-        raise UsageError(f"no weights for {name} at {acceleration}x come with the library")
+        raise UsageError(f"no weights for {name} at {acceleration:g}x come with the library")
     return found
 
 
