@@ -128,7 +128,7 @@ class TestNothingMovedThatShouldNot:
         knee = benchmark.in_memory(benchmark.find("small"), 0)
         y, E, scale = knee.scaled(masks.random(knee.width, 4, seed=knee.name))
         with torch.no_grad():
-            x = zoo.load("d5c5", 4)(y, E) * scale[:, 0]
+            x = zoo.load("d5c5_table", 4)(y, E) * scale[:, 0]
         expected = next(v for v in run.volumes if v.name == knee.name)
         assert weights.shipped("d5c5", 4) is not None and knee.target is not None
         found = metrics.scores(x.abs()[..., 8:104], knee.target)
