@@ -130,7 +130,7 @@ class TestNothingMovedThatShouldNot:
         with torch.no_grad():
             x = zoo.load("d5c5_table", 4)(y, E) * scale[:, 0]
         expected = next(v for v in run.volumes if v.name == knee.name)
-        assert weights.shipped("d5c5", 4) is not None and knee.target is not None
+        assert weights.shipped("d5c5_table", 4) is not None and knee.target is not None
         found = metrics.scores(x.abs()[..., 8:104], knee.target)
         assert found.psnr == pytest.approx(expected.psnr, abs=2e-3)
 
