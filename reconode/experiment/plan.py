@@ -32,6 +32,10 @@ REPRESENTATIVES = {
 """Whose search decides for a family; wrong gradients want a rate of their own."""
 
 
+TABLE = "table"
+"""What the library's weights of Table 1's own trainings, which have no variant, have in their name."""
+
+
 @dataclass(frozen=True)
 class Job:
     """One row of a table: a model at an acceleration, from one seed.
@@ -53,6 +57,11 @@ class Job:
         """Of its files and its folder."""
         end = f"_{self.variant}" if self.variant else ""
         return f"{self.model}_{self.acceleration:g}x_seed{self.seed}{end}"
+
+    @property
+    def weights(self) -> str:
+        """The name by which :func:`reconode.zoo.load` knows its weights: "table" where there is no variant."""
+        return f"{self.model}_{self.variant or TABLE}"
 
 
 @dataclass(frozen=True)

@@ -25,9 +25,6 @@ from reconode.storage.lock import claim
 from reconode.storage.whole import write_whole
 from reconode.train import TrainingError, train
 
-TABLE = "table"
-"""The variant that the library's weights have in their name where the results files have none: Table 1's trainings."""
-
 
 def run(
     plan: Plan,
@@ -90,7 +87,7 @@ def first_weights(plan: Plan, job: Job, settings: Settings, resume: bool) -> nn.
         return model
     file = plan.folder(origin) / BEST
     if not file.exists() and origin.seed == 0:
-        file = zoo.shipped(f"{origin.model}_{origin.variant or TABLE}", origin.acceleration) or file
+        file = zoo.shipped(origin.weights, origin.acceleration) or file
     if not file.exists() or ((file.parent / LAST).exists() and not plan.done(origin)):
         raise UsageError(f"{job.name} starts from {origin.name}, which is not trained: {file} isn't there or not done")
     weights.load(model, job.model, file)
@@ -171,15 +168,14 @@ def ship(plan: Plan, half: set[str]) -> list[Path]:
         if said.model not in zoo.MODELS or path.name != said.file_name:
             raise DataError(f"{path}: of {said.model!r}, which is no model here or not what the file's name says")
         best = plan.folder(job) / BEST
-        variant = job.variant or TABLE
-        if said.training is None or not best.exists() or variant not in zoo.VARIANTS:
+        if said.training is None or not best.exists() or job.weights.partition("_")[2] not in zoo.VARIANTS:
             continue
         tensors, about = weights.read(best)
-        if job.model in half or variant == TABLE:
+        if job.model in half or not job.variant:
             tensors = {key: tensor.half() for key, tensor in tensors.items()}
         about = {**about, "benchmark": said.benchmark.name, "fingerprint": said.benchmark.fingerprint}
         about["settings"] = {key: value for key, value in about["settings"].items() if key != "keep"}
-        copied.append(weights.SHIPPED / f"{job.model}_{variant}_{job.acceleration:g}x.safetensors")
+        copied.append(weights.SHIPPED / f"{job.weights}_{job.acceleration:g}x.safetensors")
         weights.write(copied[-1], tensors, about)
     weights.write_sums(weights.SHIPPED)
     return copied

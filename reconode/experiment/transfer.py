@@ -127,7 +127,7 @@ def trained(plan: Plan, job: Job) -> Path | None:
     file = plan.folder(job) / BEST
     if not zoo.find(job.model).learned:
         return None
-    shipped = zoo.shipped(f"{job.model}_{job.variant}".rstrip("_"), job.acceleration)
+    shipped = zoo.shipped(job.weights, job.acceleration)
     return shipped if not file.exists() and job.seed == 0 and shipped is not None else file
 
 
