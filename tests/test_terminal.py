@@ -19,6 +19,15 @@ def test_prints_the_command_and_what_it_says(capsys, monkeypatch):
     assert "error: no such place: no such file or folder" in said and "\x1b" not in said
 
 
+def test_long_lines_are_broken_between_words_to_a_pages_width():
+    line = "reconode train lt-euler " + "--steps 15 " * 12
+    typed = terminal.broken(f"$ {line}", " \\\n    ")
+    assert max(map(len, typed.splitlines())) <= terminal.PAGE and len(typed.splitlines()) > 1
+    assert typed.replace("\\\n", " ").split() == f"$ {line}".split(), "a shell reads the same words"
+    path = "x/" * 60 + "file.h5"
+    assert terminal.broken(path, "\n  ") == path, "a path stays whole"
+
+
 def test_runs_nothing_else():
     for line in ("rm -r x", "", "python -m reconode"):
         with pytest.raises(UsageError):

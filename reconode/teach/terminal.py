@@ -6,12 +6,15 @@ import os
 import shlex
 import subprocess
 import sys
+import textwrap
 
 from reconode.errors import UsageError
 
 COLORED = ("FORCE_COLOR", "CLICOLOR_FORCE", "CLICOLOR", "PY_COLORS", "TTY_COMPATIBLE", "TTY_INTERACTIVE")
 WIDTH = 200
 """Columns: a table is not broken into lines."""
+PAGE = 80
+"""Columns that a page shows without scrolling on a laptop: longer commands and notes are broken between words."""
 
 
 def command(line: str) -> list[str]:
@@ -34,6 +37,12 @@ def environment() -> dict[str, str]:
     return {**mine, "PYTHONPATH": path, "COLUMNS": str(WIDTH), "NO_COLOR": "1"}
 
 
+def broken(line: str, by: str) -> str:
+    """A line in pieces of :data:`PAGE` columns at most, between words; `by` goes between them."""
+    room = PAGE - len(by.strip("\n"))
+    return by.join(textwrap.wrap(line, room, break_long_words=False, break_on_hyphens=False)) or line
+
+
 def run(line: str) -> None:
     """Print a command after a $, run it, and print its answer, its notes, and its exit status when that isn't 0.
 
@@ -41,7 +50,8 @@ def run(line: str) -> None:
         UsageError: for another program than ``reconode``.
     """
     done = subprocess.run(command(line), env=environment(), capture_output=True, text=True, check=False)
-    said = [f"$ {line}", done.stdout.rstrip(), done.stderr.rstrip()]
+    notes = "\n".join(broken(note, "\n  ") for note in done.stderr.rstrip().splitlines())
+    said = [broken(f"$ {line}", " \\\n    "), done.stdout.rstrip(), notes]
     said += [f"(exit status {done.returncode})"] if done.returncode else []
     print("\n".join(text for text in said if text))
 
