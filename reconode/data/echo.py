@@ -34,7 +34,7 @@ def turns(y: Tensor) -> Tensor:
     is the echo's centre of mass. Independent noise has no such correlation. Up to half a turn from row to row.
 
     Args:
-        y: data in hybrid space ``(batch, coils, rows, columns)``, masked or not.
+        y: data in hybrid space ``(batch, coils, rows, columns)``, masked or not; every sample counts.
     """
     lag = (y[..., :-1, :].conj() * y[..., 1:, :]).sum((1, 2, 3))
     return lag.angle() * (y.shape[-2] / (2 * math.pi))
@@ -65,7 +65,7 @@ class Centered(nn.Module):
         """Masked data and their operator to the complex image ``(batch, rows, columns)``."""
         if E.dims != HYBRID:
             return self.model(y, E)
-        found = turns(y)
+        found = turns(E.measure(y))
         far = found.abs() > self.trained
         if not bool(far.any()):
             return self.model(y, E)

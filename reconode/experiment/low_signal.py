@@ -15,7 +15,8 @@ from functools import cached_property
 from reconode import phantoms
 from reconode.data.fastmri import Volume
 from reconode.experiment import changes
-from reconode.experiment.benchmark import Benchmark, as_read
+from reconode.experiment.benchmark import Benchmark, as_read, oversampled
+from reconode.physics import to_hybrid
 
 NOISES = (0.03, 0.05, 0.08)
 """Standard deviations as shares of the brightest pixel."""
@@ -67,8 +68,18 @@ class Knee:
         return Volume(noisy.info, noisy.kspace, clean.target, None)
 
     def _measured(self, noise: float) -> Volume:
+        quiet, loud = self._made(0.0), self._made(noise)
+        first, past = quiet.padding
+        hybrid = changes.turned(to_hybrid(quiet.kspace, self.benchmark.shape[0]), *self.turns)
+        hybrid[..., :first] = 0  # the phase is the object's, and the scanner measures a band of it
+        hybrid[..., past:] = 0
+        kspace = oversampled(hybrid) + (loud.kspace - quiet.kspace)
+        name = f"low{self.number:03d}.h5"
+        return as_read(kspace, name, quiet.acquisition, self.benchmark.recon, quiet.padding)
+
+    def _made(self, noise: float) -> phantoms.SimulatedVolume:
         rows, columns = self.benchmark.shape
-        made = phantoms.volume(
+        return phantoms.volume(
             self.seed + self.number,
             slices=1,
             width=columns,
@@ -77,9 +88,6 @@ class Knee:
             rows=2 * rows,
             noise=noise,
         )
-        name = f"low{self.number:03d}.h5"
-        volume = as_read(made.kspace, name, made.acquisition, self.benchmark.recon, made.padding)
-        return changes.with_phase(volume, *self.turns)
 
 
 def knees(benchmark: Benchmark, noise: float, count: int, seed: int = SEED) -> list[Knee]:
