@@ -229,7 +229,7 @@ class TestTypeset:
     def test_latex_numbers_tables_itself(self, folder):
         made = tables.table1(results.read_all(folder), "made-up", [4.0])
         assert r"\caption{benchmark made-up" in made.latex() and made.markdown().startswith("Table 1: benchmark")
-        both = run("--results", folder.parent, "--format", "latex").stdout
+        both = run("table1", "--results", folder.parent, "--format", "latex").stdout
         assert both.count(r"\begin{table}") == 2, "one acceleration each, or it is wider than a page"
 
     def test_csv(self):

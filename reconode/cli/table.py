@@ -22,12 +22,15 @@ if TYPE_CHECKING:
 class Which(StrEnum):
     """The tables there are."""
 
+    all = "all"
     table1 = "table1"
     contrast = "contrast"
     transfer = "transfer"
     ablations = "ablations"
     compare = "compare"
     claims = "claims"
+    compute = "compute"
+    lengths = "lengths"
 
 
 class Format(StrEnum):
@@ -40,11 +43,11 @@ class Format(StrEnum):
 
 
 def print_table(
-    which: Annotated[Which, typer.Argument(help="Which table.")] = Which.table1,
+    which: Annotated[Which, typer.Argument(help="Which table.", show_default="all of the main ones")] = Which.all,
     names: Annotated[
         list[str] | None, typer.Argument(help="compare: two models, or two results files. ablations: rows to show.")
     ] = None,
-    benchmark: Annotated[str | None, typer.Option(help="Whose.", show_default="all for table1")] = None,
+    benchmark: Annotated[str | None, typer.Option(help="Whose.", show_default="all for all and table1")] = None,
     results: Annotated[Path, typer.Option(help="Folder of the results files.")] = Path("results"),
     format_: Annotated[Format, typer.Option("--format", help="How it is written.")] = Format.text,
     acceleration: Annotated[
@@ -54,7 +57,10 @@ def print_table(
     variant: Annotated[str, typer.Option(help="table1: of the trainings, such as long.", show_default="none")] = "",
     group: Annotated[list[str] | None, typer.Option(help="transfer: groups of tests.", show_default="all")] = None,
 ) -> None:
-    """Print Table 1 beside the paper's, its claims, or contrast, ablations, transfer, one model against another."""
+    """Print Table 1 beside the paper's, of each length of training; equal compute, what length brought; real anatomy.
+
+    Others by name: claims, contrast, ablations, transfer to anything else, one model against another.
+    """
     rows = list(names or [])
     if which is Which.compare and len(rows) != 2:
         raise UsageError(f"compare needs two models, or two results files, not {len(rows)}: reconode table compare A B")
@@ -67,7 +73,7 @@ def print_table(
         made = [_compare_files(*map(Path, rows))]
     else:
         folders, narrow = find_folders(results, benchmark), format_ in (Format.text, Format.latex)
-        if len(folders) > 1 and which is not Which.table1:
+        if len(folders) > 1 and which not in (Which.all, Which.table1):
             several = ", ".join(folder.name for folder in folders)
             raise UsageError(f"{results} has results of {several}, which are never compared: choose with --benchmark")
         chosen = (rows, acceleration or [], baseline, variant, group or [], narrow)
@@ -114,8 +120,10 @@ def _make(
 
     Narrow tables, for a terminal or a page of paper, are of one acceleration each.
     """
-    from reconode.experiment import claims, results, tables
+    from reconode.experiment import claims, lengths, results, tables
 
+    if which is Which.all:
+        return _all(folder, accelerations, variant, groups, narrow)
     if which is Which.transfer:
         tested = results.read_all_transfer(folder)
         if not tested:
@@ -133,6 +141,11 @@ def _make(
         shown = accelerations or _accelerations(of_variant)
         columns = [[a] for a in shown] if narrow else [shown]
         return [tables.table1(runs, folder.name, some, variant) for some in columns]
+    if which is Which.compute:
+        costs = lengths.read_costs(folder)
+        return [lengths.compute_table(runs, costs, baseline, a) for a in accelerations or [4.0]]
+    if which is Which.lengths:
+        return [lengths.progress_table(runs, a) for a in accelerations or [4.0]]
     if which is Which.claims:
         return [claims.claims_table(runs)]
     if which is Which.contrast:
@@ -146,6 +159,29 @@ def _make(
         return [tables.ablation_table(runs, baseline, a, names) for a in chosen]
     chosen = accelerations or _accelerations(runs, names)
     return [tables.compare_table(*(tables.find_row(runs, name, a) for name in names)) for a in chosen]
+
+
+def _all(
+    folder: Path, accelerations: Sequence[float], variant: str, groups: Sequence[str], narrow: bool
+) -> list[Table]:
+    """The main tables as far as they were run; those of one variant, where it is named."""
+    from reconode.errors import DataError
+    from reconode.experiment import results
+
+    runs = results.read_all(folder)
+    variants = [variant] if variant else [v for v in MAIN if any(r.variant == v and r.training for r in runs)]
+    chosen = (folder, (), accelerations, "lt-rk4")
+    made = [one for v in variants or [""] for one in _make(Which.table1, *chosen, v, groups, narrow)]
+    for which in () if variant else (Which.compute, Which.lengths, Which.transfer):
+        try:
+            made += _make(which, *chosen, "", ["real"], narrow)
+        except DataError:
+            continue  # not run, or not counted
+    return made
+
+
+MAIN = ("", "long", "fine")
+"""The variants that have a table of their own among the main ones."""
 
 
 def _accelerations(runs: Sequence[Head], names: Sequence[str] = ()) -> list[float]:

@@ -11,6 +11,7 @@ from dataclasses import replace
 from reconode import zoo
 from reconode.errors import DataError, UsageError
 from reconode.experiment import paper
+from reconode.experiment.floor import floor_notes, transfer_floor
 from reconode.experiment.notes import INTERVALS, adjoints, budgets, count, hardware, papers, tests, title
 from reconode.experiment.results import GROUPS, Head, Result, Transfer, Trial
 from reconode.experiment.rows import Comparison, Row, compare, describe, label, make_row, rows, same_data
@@ -63,8 +64,11 @@ def table1(
     models = _table1_models(found.values(), () if variant else SLOTS)
     lines = [_line(model, [found.get((model, "", float(a))) for a in accelerations], accelerations) for model in models]
     shown = list(found.values())
-    notes = [INTERVALS, *papers(benchmark, accelerations, models), *budgets(shown), *adjoints(shown), *hardware(shown)]
-    what = f"Table 1, {variant} trainings" if variant else "Table 1"
+    floors = [note for a in accelerations for note in floor_notes(results, a, (variant,))]
+    notes = [INTERVALS, *floors, *papers(benchmark, accelerations, models), *budgets(shown)]
+    notes += [*adjoints(shown), *hardware(shown)]
+    steps = [r.training.steps for r in chosen if r.training]
+    what = f"Table 1, {variant} trainings of {max(steps, key=steps.count):,} steps" if variant else "Table 1"
     return Table(title(what, results), tuple(header), tuple(lines), tuple(notes))
 
 
@@ -112,7 +116,15 @@ def ablation_table(
         _ablation_line(row, [(c, next(corrected)) for c in pair]) for row, pair in zip(chosen, compared, strict=True)
     ]
     shown = [base, *chosen]
-    notes = (INTERVALS, tests(base.label, 2 * len(chosen)), *budgets(shown), *adjoints(shown), *hardware(shown))
+    floors = floor_notes(results, acceleration, (base.first.variant,))
+    notes = (
+        INTERVALS,
+        *floors,
+        tests(base.label, 2 * len(chosen)),
+        *budgets(shown),
+        *adjoints(shown),
+        *hardware(shown),
+    )
     return Table(title(f"Against {base.label} at {acceleration:g}×", results), header, tuple(lines), notes)
 
 
@@ -137,12 +149,12 @@ def compare_table(a: Row, b: Row) -> Table:
                 NAMES[metric],
                 _mean(a.interval(metric), metric),
                 _mean(b.interval(metric), metric),
-                _difference(c),
+                signed(c),
                 _p(c.p),
                 f"{c.higher}/{c.volumes}",
             )
         )
-    seeds = f"Seeds: {a.label} {_seeds(a)}, {b.label} {_seeds(b)}."
+    seeds = f"Seeds: {a.label} {seeds_of(a)}, {b.label} {seeds_of(b)}."
     notes = (INTERVALS, tests(b.label, 1), seeds, *budgets([a, b]), *hardware([a, b]))
     caption = title(f"{a.label} against {b.label} at {a.first.acceleration:g}×", [*a.runs, *b.runs])
     return Table(caption, header, tuple(lines), notes)
@@ -179,7 +191,7 @@ def transfer_table(results: Sequence[Transfer], group: str = "real", acceleratio
         lines.append((label(seeds[0]), *cells, "–" if seeds[0].family == "classical" else str(len(seeds))))
     header = ("model", *(f"{t.label} ({count(len(t.volumes), 'volume')})" for t in tests.values()), "seeds")
     caption = f"Transfer, {group}: trained on benchmark {data.name} ({data.fingerprint}) at {acceleration:g}×."
-    return Table(caption, header, tuple(lines), _both_notes(lines))
+    return Table(caption, header, tuple(lines), (*_both_notes(lines), *transfer_floor(chosen, tests)))
 
 
 def contrast_table(results: Sequence[Result], acceleration: float = 4.0) -> Table:
@@ -202,7 +214,7 @@ def contrast_table(results: Sequence[Result], acceleration: float = 4.0) -> Tabl
         names.setdefault(volume.acquisition, set()).add(volume.name)
     scores = {row.first.model: [_mean_scores(row, some) for some in names.values()] for row in shown}
     floor = scores.get("zero-filled", [None] * len(names))
-    lines = [(row.label, *map(_transfer_cell, scores[row.first.model], floor), _seeds(row)) for row in shown]
+    lines = [(row.label, *map(_transfer_cell, scores[row.first.model], floor), seeds_of(row)) for row in shown]
     header = (
         "model",
         *(f"{name or 'unknown'} ({count(len(some), 'volume')})" for name, some in names.items()),
@@ -282,21 +294,21 @@ def _line(model: str, found: Sequence[Row | None], accelerations: Sequence[float
         cells = [entry.title, f"{entry.parameters:,}"]
     for row, acceleration in zip(found, accelerations, strict=True):
         for metric in ("psnr", "ssim"):
-            cells.append(NOT_RUN if row is None else _score(row, metric))
+            cells.append(NOT_RUN if row is None else score(row, metric))
             cells.append(paper.printed(model, metric, acceleration) or "–")
-    cells.append(" / ".join("–" if row is None else _seeds(row) for row in found))
+    cells.append(" / ".join("–" if row is None else seeds_of(row) for row in found))
     return tuple(cells)
 
 
 def _ablation_line(row: Row, compared: Sequence[tuple[Comparison, float]]) -> tuple[str, ...]:
     """A row with its PSNR's and SSIM's comparisons to the baseline and their corrected p; the baseline has none."""
-    shown = [(_difference(c), _p(p)) for c, p in compared] or [("–", "–")] * 2
-    cells = [row.label, f"{row.first.parameters:,}", _score(row, "psnr"), *shown[0], _score(row, "ssim"), *shown[1]]
+    shown = [(signed(c), _p(p)) for c, p in compared] or [("–", "–")] * 2
+    cells = [row.label, f"{row.first.parameters:,}", score(row, "psnr"), *shown[0], score(row, "ssim"), *shown[1]]
     higher = f"{compared[0][0].higher}/{compared[0][0].volumes}" if compared else "–"
-    return (*cells, higher, _seeds(row))
+    return (*cells, higher, seeds_of(row))
 
 
-def _score(row: Row, metric: str) -> str:
+def score(row: Row, metric: str) -> str:
     """Mean and interval, marked when a training behind it is not finished."""
     return _mean(row.interval(metric), metric) + (UNFINISHED if _unfinished(row) else "")
 
@@ -308,7 +320,8 @@ def _mean(interval: Interval, metric: str) -> str:
     return f"{interval.mean:.{d}f} [{interval.low:.{d}f}, {interval.high:.{d}f}]"
 
 
-def _difference(comparison: Comparison) -> str:
+def signed(comparison: Comparison) -> str:
+    """A mean difference with its sign, and its interval."""
     i, d = comparison.difference, DIGITS[comparison.metric]
     text = f"{i.mean:+.{d}f}" if i.low != i.low else f"{i.mean:+.{d}f} [{i.low:+.{d}f}, {i.high:+.{d}f}]"
     return text.replace("-", "−")
@@ -318,7 +331,7 @@ def _p(value: float) -> str:
     return f"{value:.1e}".replace("-", "−") if value < 0.001 else f"{value:.3f}"
 
 
-def _seeds(row: Row) -> str:
+def seeds_of(row: Row) -> str:
     """How many, and the spread of their means in dB."""
     if row.first.family == "classical":
         return "–"

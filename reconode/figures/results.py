@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from reconode import zoo
 from reconode.errors import DataError
+from reconode.experiment.lengths import lengths
 from reconode.experiment.results import Result, Transfer
 from reconode.experiment.rows import Row, label, rows, same_data
 from reconode.experiment.tables import order
@@ -135,6 +136,56 @@ def training_curves(
     ax.set_ylabel("validation PSNR in dB" if what == "psnr" else "loss, zero-filled = 1", fontsize=TEXT)
     long = f", {variant} trainings" if variant else ""
     ax.set_title(f"Benchmark {data.name}, {acceleration:g}×{long}", fontsize=TEXT)
+    _legend(figure, ax)
+    return figure
+
+
+def gains_of_length(results: Sequence[Result], costs: Mapping[str, float], acceleration: float = 4.0) -> Figure:
+    """Test PSNR over the operations of the training: a line a row, from its table training to its longest.
+
+    Args:
+        results: of one benchmark.
+        costs: operations of a training step by model, 10¹².
+        acceleration: of the runs.
+
+    Raises:
+        DataError: for results of different data, or no row with a cost.
+    """
+    data = same_data(results)
+    shown = {m: [one for one in at.values() if one.compute] for m, at in lengths(results, costs, acceleration).items()}
+    if not any(shown.values()):
+        raise DataError(f"no trainings at {acceleration:g}x with counted operations; run `reconode experiment cost`")
+    figure, ax = _plot(0.95)
+    for model, at in shown.items():
+        if not at:
+            continue
+        look = style(model)
+        x, y = zip(*((one.compute, one.row.interval("psnr").mean) for one in at), strict=True)
+        name = zoo.find(model).title.removeprefix("ReconODE-")
+        ax.plot(
+            x, y, color=look.color, linestyle=look.line, marker=look.marker, markersize=7, linewidth=1.4, label=name
+        )
+    for row in _sorted(r for r in results if r.acceleration == acceleration and r.model in ("tv", "wavelet")):
+        look, level = style(row.first.model), row.interval("psnr").mean
+        ax.axhline(level, color=look.color, linestyle=look.line, linewidth=1.2, zorder=1)
+        side, gap = ("top", -2) if row.first.model == "tv" else ("bottom", 2)
+        ax.annotate(
+            row.label,
+            (0.01, level),
+            xycoords=("axes fraction", "data"),
+            xytext=(0, gap),
+            textcoords="offset points",
+            va=side,
+            fontsize=SMALL,
+            color=INK,
+        )
+    ax.set_xscale("log")
+    ticks = [t for t in (1, 3, 10, 30, 100, 300, 1000) if ax.get_xlim()[0] <= t <= ax.get_xlim()[1]]
+    ax.set_xticks(ticks, [f"{t:,}" for t in ticks])
+    ax.minorticks_off()
+    ax.set_xlabel("operations of the training, 10¹²", fontsize=TEXT)
+    ax.set_ylabel("PSNR in dB", fontsize=TEXT)
+    ax.set_title(f"Benchmark {data.name}, {acceleration:g}×: what longer training brought", fontsize=TEXT)
     _legend(figure, ax)
     return figure
 

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from sphinx.application import Sphinx
 
 from reconode_book.frame import MADE, ROOT
 from reconode_book.markdown import MarkdownDirective, table
+
+if TYPE_CHECKING:
+    from reconode.experiment.results import Result
 
 RESULTS = ROOT / "results"
 NOT_RUN = "not run"
@@ -66,6 +69,7 @@ def benchmark(folder: Path) -> str:
     for variant in (LONG, FINE):
         there = sorted({r.acceleration for r in runs if r.variant == variant})
         parts += [tables.table1(runs, folder.name, there, variant).markdown()] if there else []
+    parts += trained(folder, runs)
     parts += ["### The paper's claims", claims.claims_table(runs).markdown()]
     for a in speeds:
         parts += _figure(
@@ -98,6 +102,26 @@ def benchmark(folder: Path) -> str:
     pairs = sorted(found, key=lambda pair: (results.GROUPS.index(pair[0]), pair[1]))
     parts += [tables.transfer_table(moved, *pair).markdown() for pair in pairs] or [NOT_RUN.capitalize() + "."]
     return "\n\n".join(parts)
+
+
+def trained(folder: Path, runs: Sequence[Result]) -> list[str]:
+    """Rows at equal compute, and how far from flat each is; nothing where that was not run or not counted."""
+    from reconode.errors import DataError
+    from reconode.experiment import lengths
+    from reconode.figures import results as drawing
+
+    try:
+        costs = lengths.read_costs(folder)
+        equal, far = lengths.compute_table(runs, costs), lengths.progress_table(runs)
+    except DataError:
+        return []
+    picture = _figure(
+        f"{folder.name}-lengths",
+        "PSNR over the operations of the training, a line for each row from its table training to its longest; "
+        "all lines rise, and those of PC-Flow and of LT-Euler with 26 steps end highest.",
+        partial(drawing.gains_of_length, runs, costs),
+    )
+    return ["### Equal compute", equal.markdown(), "### How far from flat", far.markdown(), *picture]
 
 
 def pictures(folder: Path) -> list[str]:
