@@ -10,7 +10,7 @@ from test_results import made_up_run, made_up_transfer, save
 from test_table import column, run
 
 from reconode.errors import DataError
-from reconode.experiment import floor, lengths, results
+from reconode.experiment import floor, lengths, results, tables
 from reconode.figures import results as drawing
 
 COSTS = {"lt-rk4": 4.0, "d5c5": 1.0, "lt-euler": 1.0, "ft-euler": 1.0, "unet": 0.1}
@@ -118,3 +118,16 @@ def test_a_line_a_row_from_length_to_length(folder):
     axis = drawing.gains_of_length(results.read_all(folder), COSTS).axes[0]
     lines = {line.get_label(): list(line.get_xdata()) for line in axis.get_lines()}
     assert lines["D5C5"] == [1000.0, 3000.0] and lines["LT-RK4"] == [4000.0]
+
+
+def test_unequal_lengths_share_no_table_of_transfer(tmp_path):
+    made = [made_up_transfer(name, gain=gain) for name, gain in (("zero-filled", 0.0), ("tv", 1.0), ("d5c5", 2.0))]
+    made.append({**made_up_transfer("d5c5", gain=3.0), "variant": "long"})
+    made.append({**made_up_transfer("d5c5", gain=4.0, acceleration=8.0), "variant": "fine"})
+    told = results.read_all_transfer(save(tmp_path, *made))
+    usual, long = tables.transfer_tables(told, "real")
+    assert [row[0] for row in usual.rows] == [row[0] for row in long.rows] == ["Zero-filled", "Total variation", "D5C5"]
+    assert usual.rows[2][1] == "26.00 / 0.500" and long.rows[2][1] == "27.00 / 0.500"
+    assert "long trainings" in long.caption and "trainings" not in usual.caption.partition(":")[0]
+    (fine,) = tables.transfer_tables(told, "real", 8)
+    assert "fine trainings" in fine.caption and [row[0] for row in fine.rows] == ["D5C5"]

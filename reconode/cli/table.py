@@ -132,7 +132,8 @@ def _make(
             )
         there = {(t.group, r.acceleration) for r in tested for t in r.tests}
         pairs = [(g, a) for a in accelerations or _accelerations(tested) for g in groups or results.GROUPS]
-        return [tables.transfer_table(tested, *pair) for pair in pairs if groups or pair in there]
+        wanted = [pair for pair in pairs if groups or pair in there]
+        return [one for pair in wanted for one in tables.transfer_tables(tested, *pair)]
     runs = results.read_all(folder)
     if which is Which.table1:
         of_variant = [r for r in runs if r.variant == variant] if variant else runs

@@ -44,12 +44,12 @@ def _floor(results: Sequence[Result], acceleration: float, variant: str) -> str:
     return f"Noise floor at {where}: " + ("; ".join(parts) if parts else "not measured") + "."
 
 
-def transfer_floor(results: Sequence[Transfer], tests: Iterable[str]) -> list[str]:
+def transfer_floor(results: Sequence[Transfer], tests: Iterable[str], variant: str = "") -> list[str]:
     """How far the seeds of each row lie apart on some transfer tests, at most."""
     wanted, parts = set(tests), []
     for model in zoo.MODELS:
         found: dict[str, list[float]] = {}
-        for result in (r for r in results if r.row == (model, "")):
+        for result in (r for r in results if r.row == (model, variant)):
             for t in (t for t in result.tests if t.test in wanted):
                 found.setdefault(t.test, []).append(sum(v.psnr for v in t.volumes) / len(t.volumes))
         several = {test: means for test, means in found.items() if len(means) > 1}

@@ -14,7 +14,7 @@ from reconode.experiment import paper
 from reconode.experiment.floor import floor_notes, transfer_floor
 from reconode.experiment.notes import INTERVALS, adjoints, budgets, count, hardware, papers, tests, title
 from reconode.experiment.results import GROUPS, Head, Result, Transfer, Trial
-from reconode.experiment.rows import Comparison, Row, compare, describe, label, make_row, rows, same_data
+from reconode.experiment.rows import Comparison, Row, compare, describe, make_row, rows, same_data
 from reconode.experiment.typeset import Table
 from reconode.metrics import Interval
 from reconode.statistics import holm
@@ -160,13 +160,23 @@ def compare_table(a: Row, b: Row) -> Table:
     return Table(caption, header, tuple(lines), notes)
 
 
-def transfer_table(results: Sequence[Transfer], group: str = "real", acceleration: float = 4.0) -> Table:
+def transfer_tables(results: Sequence[Transfer], group: str = "real", acceleration: float = 4.0) -> list[Table]:
+    """:func:`transfer_table` of each variant that was tested: unequal lengths of training share no table."""
+    there = {r.variant: None for r in results if r.acceleration == acceleration and r.family != "classical"}
+    some = [v for v in there if any(t.group == group for r in results if r.variant == v for t in r.tests)]
+    return [transfer_table(results, group, acceleration, variant) for variant in sorted(some) or [""]]
+
+
+def transfer_table(
+    results: Sequence[Transfer], group: str = "real", acceleration: float = 4.0, variant: str = ""
+) -> Table:
     """Trained models on data unlike their training's: a row a model, a column a test, PSNR / SSIM.
 
     Args:
         results: of models trained on one benchmark.
         group: of tests, one of ``results.GROUPS``.
         acceleration: that the models were trained for.
+        variant: of the trainings; methods without training are in every table.
 
     Raises:
         DataError: for results of different benchmarks, or none of that group and acceleration.
@@ -174,7 +184,8 @@ def transfer_table(results: Sequence[Transfer], group: str = "real", acceleratio
     if group not in GROUPS:
         raise UsageError(f"unknown group of transfer tests {group!r}: choose one of {', '.join(GROUPS)}")
     data = same_data(results)
-    chosen = sorted((r for r in results if r.acceleration == acceleration), key=order)
+    at = (r for r in results if r.acceleration == acceleration)
+    chosen = sorted((r for r in at if r.variant == variant or r.family == "classical"), key=order)
     tests = _trials(chosen, group)
     if not tests:
         raise DataError(
@@ -188,10 +199,11 @@ def transfer_table(results: Sequence[Transfer], group: str = "real", acceleratio
     lines = []
     for row, seeds in runs.items():
         cells = [_transfer_cell(score, least) for score, least in zip(scores[row], floor, strict=True)]
-        lines.append((label(seeds[0]), *cells, "–" if seeds[0].family == "classical" else str(len(seeds))))
+        lines.append((seeds[0].title, *cells, "–" if seeds[0].family == "classical" else str(len(seeds))))
     header = ("model", *(f"{t.label} ({count(len(t.volumes), 'volume')})" for t in tests.values()), "seeds")
-    caption = f"Transfer, {group}: trained on benchmark {data.name} ({data.fingerprint}) at {acceleration:g}×."
-    return Table(caption, header, tuple(lines), (*_both_notes(lines), *transfer_floor(chosen, tests)))
+    length = f", {variant} trainings" if variant else ""
+    caption = f"Transfer, {group}{length}: trained on benchmark {data.name} ({data.fingerprint}) at {acceleration:g}×."
+    return Table(caption, header, tuple(lines), (*_both_notes(lines), *transfer_floor(chosen, tests, variant)))
 
 
 def contrast_table(results: Sequence[Result], acceleration: float = 4.0) -> Table:

@@ -198,7 +198,7 @@ class Answers:
     def transfer(self, group: str, acceleration: float = 4) -> str:
         """The table of a group of transfer tests."""
         try:
-            return tables.transfer_table(self.moved, group, acceleration).markdown()
+            return "\n".join(one.markdown() for one in tables.transfer_tables(self.moved, group, acceleration))
         except ReconodeError:
             return f"{NOT_RUN.capitalize()}.\n"
 

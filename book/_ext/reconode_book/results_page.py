@@ -100,7 +100,9 @@ def benchmark(folder: Path) -> str:
     parts.append("### Does it transfer?")
     found = {(t.group, r.acceleration) for r in moved for t in r.tests}
     pairs = sorted(found, key=lambda pair: (results.GROUPS.index(pair[0]), pair[1]))
-    parts += [tables.transfer_table(moved, *pair).markdown() for pair in pairs] or [NOT_RUN.capitalize() + "."]
+    parts += [one.markdown() for pair in pairs for one in tables.transfer_tables(moved, *pair)] or [
+        NOT_RUN.capitalize() + "."
+    ]
     return "\n\n".join(parts)
 
 
