@@ -6,6 +6,7 @@ The pages' sentences are written by hand; tests/test_claims_answers.py holds eac
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Callable
 from functools import cache
 from itertools import pairwise
@@ -231,6 +232,46 @@ def search(it: Answers) -> str:
     return plain_table(caption, ["idea", "parameters", "PSNR, dB", "gain, dB"], rows)
 
 
+KNEE, AIMS = "knee_mese_te1", {"lt-rk4": 32.0, "pc-flow": 33.5}
+"""The real knee's first echo, and what was aimed at there at 4x, in dB."""
+
+
+def real_knee(it: Answers) -> str:
+    """What was aimed at on the real knee, what there is, and how many doublings of the training lie between."""
+    rows = []
+    for name, aim in AIMS.items():
+        both = [it.one_test(KNEE, f"{name}{end}") for end in ("", "_long")]
+        if None in both:
+            return f"{NOT_RUN.capitalize()}."
+        short, long = (psnr for psnr in both if psnr is not None)
+        steps = [it.steps(f"{name}{end}") for end in ("", "_long")]
+        pace = (long - short) / math.log2(steps[1] / steps[0])
+        missing = f"{(aim - long) / pace:.1f}" if aim > long else "none"
+        rows.append([it.title(name), f"{short:.2f}", f"{long:.2f}", f"{pace:+.2f}", f"{aim:.1f}", missing])
+    header = ["model", *(f"{n:,} steps" for n in steps), "a doubling brought", "aim", "doublings missing at this pace"]
+    return plain_table("The real knee, first echo, 4×, PSNR in dB, seed 0", header, rows)
+
+
+def real_fine(it: Answers) -> str:
+    """Fine-tuned rows and the wavelet against total variation on each real file, at 8x."""
+    files = [
+        t.test for r in it.moved if r.row_name == "tv" and r.acceleration == 8 for t in r.tests if t.group == "real"
+    ]
+    psnr = {test: it.moved_psnr(test, 8) for test in files}
+    names = sorted({name for found in psnr.values() for name in found if name.endswith("_fine")})
+    if not names:
+        return f"{NOT_RUN.capitalize()}."
+    names += ["wavelet"] if all("wavelet" in found for found in psnr.values()) else []
+    rows = [
+        [
+            it.title(name),
+            *(f"{found[name] - found['tv']:+.2f}" if name in found else NOT_RUN for found in psnr.values()),
+        ]
+        for name in names
+    ]
+    return plain_table("Fine-tuned, seed 0, minus total variation, dB, 8×", ["model", *files], rows)
+
+
 PARTS = ["lt-rk4-no-attention", "lt-rk4-no-dilation", "lt-rk4-unshared", "lt-rk4-end", "lt-rk4-untimed"]
 CONTROLS = ["ft-euler-wide", "lt-euler-26", "d5c5", "pc-flow"]
 EULER = [("ft-euler-end", "ft-euler"), ("ft-euler-untimed", "ft-euler")]
@@ -276,6 +317,8 @@ EVIDENCE: dict[str, Callable[[Answers], str]] = {
         for group in ("real", "noise", "phase", "anatomy", "mask", "acceleration", "resolution")
     },
     "transfer-real-8x": lambda it: it.transfer("real", 8),
+    "real-knee": real_knee,
+    "real-fine": real_fine,
     "contrast": lambda it: it.contrast(),
     "pc-flow": lambda it: it.versus(BEYOND, "PC-Flow against others"),
     "pc-flow-long": lambda it: it.versus(long(BEYOND), "PC-Flow against others after the longer trainings"),

@@ -154,7 +154,7 @@ class Answers:
         """A row's name as tables print it; what is short is said in captions."""
         model, _, variant = name.partition("_")
         said = zoo.find(model).title.removeprefix("ReconODE-")
-        return said + {"slow": " at FA's rate", "long": ", long"}.get(variant, "")
+        return said + {"slow": " at FA's rate", "long": ", long", "fine": ", fine"}.get(variant, "")
 
     def say(self, a: str, b: str, acceleration: float = 4) -> str:
         """One clause on a comparison, in words that its interval allows."""
@@ -174,6 +174,19 @@ class Answers:
                 if trial.test == test and r.acceleration == acceleration:
                     found.setdefault(r.row_name, []).append(statistics.mean(v.psnr for v in trial.volumes))
         return {name: statistics.mean(scores) for name, scores in found.items()}
+
+    def one_test(self, test: str, name: str, acceleration: float = 4, seed: int = 0) -> float | None:
+        """A training's PSNR on a transfer test, mean over its volumes; None where it was not run."""
+        for r in self.moved:
+            if (r.row_name, r.acceleration, r.seed) == (name, acceleration, seed):
+                for trial in (t for t in r.tests if t.test == test):
+                    return statistics.mean(v.psnr for v in trial.volumes)
+        return None
+
+    def steps(self, name: str, acceleration: float = 4) -> int:
+        """Of a row's training."""
+        training = find_row(self.runs, name, acceleration).first.training
+        return training.steps if training else 0
 
     def tests(self, acceleration: float = 4) -> dict[str, str]:
         """Name and label of every transfer test at an acceleration."""
