@@ -18,6 +18,7 @@ from sphinx.util.docutils import SphinxRole
 
 from reconode_book.evidence import NOT_RUN, Answers, dB, minus, plain_table
 from reconode_book.markdown import MarkdownDirective
+from reconode_book.mixes import both, mixes
 from reconode_book.results_page import RESULTS
 
 LEARNED = [("lt-rk4", "lt-rk2"), ("lt-rk4", "d5c5"), ("lt-rk2", "d5c5")]
@@ -292,6 +293,8 @@ EVIDENCE: dict[str, Callable[[Answers], str]] = {
     "classical": classical,
     "classical-8x": lambda it: classical(it, 8),
     "fine-8x": fine,
+    "both": both,
+    "mixes": mixes,
     "gradients": gradients,
     "adjoint": adjoint,
     "rates": rates,

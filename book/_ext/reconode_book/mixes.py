@@ -1,0 +1,102 @@
+"""Tables of what a model was trained on: mixes of anatomy by source, and one model for two accelerations."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from reconode.experiment.claims import FLOOR, judge
+from reconode.metrics import Interval
+from reconode_book.evidence import NOT_RUN, Answers, dB, plain_table
+
+SOURCES = {
+    "knees": "test knees",
+    "heads": "heads",
+    "shapes": "shapes",
+    "pictures": "photographs",
+    "knee_mese_te1": "real knee, echo 1",
+    "knee_mese_te4": "real knee, echo 4",
+    "brain_t1w": "real head",
+    "acr_phantom_2coil": "resolution phantom",
+}
+"""By the names of ``results/small/mixes.json``: what it is in a table's head."""
+
+REAL = ("knee_mese_te1", "knee_mese_te4", "brain_t1w")
+"""Real anatomy among them."""
+
+BOTH = ("pc-flow", "d5c5", "lt-rk2")
+"""Models that were trained on both accelerations."""
+
+
+def trainings(measured: Any, model: str, mix: str) -> list[dict[str, float]]:
+    """PSNR by source of each training of a model on a mix."""
+    return [one["psnr"] for one in measured["trainings"] if (one["model"], one["mix"]) == (model, mix)]
+
+
+def gain(measured: Any, model: str, mix: str, source: str) -> tuple[float, str] | None:
+    """What a mix gains over the mean of broad's trainings, dB, and the word for it; None where one was not run.
+
+    An order wants each training of the mix farther from each of broad's than the noise floor.
+    """
+    ours, broad = (
+        [psnr[source] for psnr in trainings(measured, model, name) if source in psnr] for name in (mix, "broad")
+    )
+    if not ours or not broad:
+        return None
+    mean = sum(ours) / len(ours) - sum(broad) / len(broad)
+    word = judge(Interval(mean, mean, mean, 1), min(ours) - max(broad), max(ours) - min(broad))
+    return mean, word
+
+
+def mixes(it: Answers) -> str:
+    """Scores by source after training on each mix."""
+    measured = it.other("mixes")
+    if measured is None:
+        return f"{NOT_RUN.capitalize()}."
+    lines = []
+    for model in dict.fromkeys(one["model"] for one in measured["trainings"]):
+        for mix in dict.fromkeys(one["mix"] for one in measured["trainings"] if one["model"] == model):
+            found = trainings(measured, model, mix)
+            cells = [_cell(measured, model, mix, source) for source in SOURCES]
+            lines.append([it.title(model), mix, *cells, str(len(found))])
+    steps = {one["steps"] for one in measured["trainings"]}
+    caption = f"PSNR in dB at 4× after {' or '.join(f'{n:,}' for n in sorted(steps))} steps from random weights"
+    header = ["model", "trained on", *SOURCES.values(), "trainings"]
+    note = (
+        "Broad: mean, and lowest to highest training where there are several. Other mixes: the difference from broad's "
+        f"mean, and a word: ahead or behind when farther than {FLOOR:g} dB from each of broad's trainings, else a tie."
+    )
+    return f"{plain_table(caption, header, lines)}\n\n{note}"
+
+
+def _cell(measured: Any, model: str, mix: str, source: str) -> str:
+    """A mean; with the range of broad's trainings, or with the gain over them."""
+    values = [psnr[source] for psnr in trainings(measured, model, mix) if source in psnr]
+    if not values:
+        return NOT_RUN
+    mean = f"{sum(values) / len(values):.2f}"
+    if mix == "broad":
+        return f"{mean} ({min(values):.2f}–{max(values):.2f})" if len(values) > 1 else mean
+    found = gain(measured, model, mix, source)
+    return mean if found is None else f"{mean} ({found[0]:+.2f}, {found[1]})"
+
+
+def both(it: Answers, models: Sequence[str] = BOTH) -> str:
+    """One model for both accelerations beside one for each."""
+    lines = []
+    for model in models:
+        cells = []
+        for acceleration, other in ((4, "long"), (8, "fine")):
+            c = it.against(f"{model}_both", f"{model}_{other}", acceleration)
+            if c is None:
+                cells += [NOT_RUN, "", ""]
+                continue
+            ours, theirs = (
+                it.one_seed(f"{model}_{variant}", acceleration, 0).interval("psnr").mean for variant in ("both", other)
+            )
+            word = judge(c.difference, c.difference.mean, c.difference.mean)
+            cells += [f"{theirs:.2f}", f"{ours:.2f}", f"{dB(c)}, {word}"]
+        lines.append([it.title(model), *cells])
+    header = ["model", "4×: its own", "both", "difference, dB", "8×: its own", "both", "difference, dB"]
+    caption = "One model for both accelerations against one for each, PSNR in dB over the 40 test knees, seed 0"
+    return plain_table(caption, header, lines)
