@@ -11,7 +11,7 @@ import pytest
 import torch
 
 from reconode import phantoms
-from reconode.data.sources import MIXES, SCALES, VALIDATION_SEED, Simulated
+from reconode.data.sources import MIXES, SCALES, VALIDATION_SEED, VARIED, Simulated
 from reconode.errors import DataError, MissingExtraError, UsageError
 from reconode.phantoms import natural
 from reconode.phantoms.draws import Draws
@@ -78,7 +78,7 @@ def test_no_picture_is_on_both_sides(monkeypatch: pytest.MonkeyPatch) -> None:
         assert not loaded, "validation is on knees"
     phantoms.slices(24, SHAPE, seed=VALIDATION_SEED, mix="pictures")
     assert set(loaded) == set(natural.HELD_OUT)
-    with pytest.raises(UsageError, match="must be one of knees, broad, natural, wide, not 'pictures'"):
+    with pytest.raises(UsageError, match="must be one of knees, broad, natural, sizes, wide, not 'pictures'"):
         Simulated(4, "random", 1, 0, SHAPE, "pictures")
 
 
@@ -123,13 +123,14 @@ class TestWide:
         assert sum(counts) == 300 and len(expected) == len(SCALES)
         assert all(abs(count - 50) < 5 * (300 * 5 / 36) ** 0.5 for count in counts)
 
-    def test_slices_are_those_of_the_matrix(self) -> None:
-        """The same anatomy on another grid: what "natural" makes of that shape."""
-        source = Simulated(4, "random", 2, 3, (96, 112), "wide")
+    @pytest.mark.parametrize("mix, of", VARIED.items())
+    def test_slices_are_those_of_the_matrix(self, mix: str, of: str) -> None:
+        """The same anatomy on another grid: what the mix that it is made of makes in that shape."""
+        source = Simulated(4, "random", 2, 3, (96, 112), mix)
         number = next(n for n in range(20) if source.grid(n) == (64, 74))
         batch = next(source.batches(number))
         assert batch.y.shape == (2, 1, 64, 74) and batch.target is not None
-        alone = phantoms.slices(2, (64, 74), seed=3, start=2 * number, mix="natural")
+        alone = phantoms.slices(2, (64, 74), seed=3, start=2 * number, mix=of)
         scale = torch.tensor([m.scale for m in batch.meta])[:, None, None]
         assert torch.allclose(batch.target * scale, alone.target, atol=1e-6)
         assert next(source.validation()).y.shape[-2:] == (96, 112)
@@ -137,5 +138,5 @@ class TestWide:
     def test_others_keep_theirs(self) -> None:
         for mix in MIXES:
             grids = {Simulated(4, "random", 1, 0, (70, 86), mix).grid(n) for n in range(30)}
-            assert (grids == {(70, 86)}) == (mix != "wide")
+            assert (grids == {(70, 86)}) == (mix not in VARIED)
             assert all(rows >= 64 and columns >= 64 and not rows % 2 and not columns % 2 for rows, columns in grids)

@@ -2,7 +2,7 @@
 
 Reads the results and transfer files of the trainings, and scores their weights on photographs that none of them saw:
 
-    for mix in natural wide; do
+    for mix in natural sizes wide; do
       reconode experiment run d5c5 pc-flow --size small --mix $mix --variant $mix
       reconode experiment transfer d5c5 pc-flow --size small --variant $mix --real FOLDER
     done
@@ -31,7 +31,7 @@ from reconode.runs import BEST
 from reconode.storage.whole import write_whole
 
 MODELS = ("d5c5", "pc-flow", "lt-rk2")
-MIXES = ("broad", "natural", "wide")
+MIXES = ("broad", "natural", "sizes", "wide")
 ACCELERATION = 4
 PICTURES = 24
 """Crops of photographs to score on."""

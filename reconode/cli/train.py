@@ -65,7 +65,7 @@ def train(
         tuple[int, int] | None,
         typer.Option(help="Rows and columns of simulated slices.", show_default="320 368; 96 112 on a CPU"),
     ] = None,
-    mix: Annotated[str, typer.Option(help="Simulated anatomy: broad, knees, natural or wide.")] = "broad",
+    mix: Annotated[str, typer.Option(help="Simulated anatomy: broad, knees, natural, sizes or wide.")] = "broad",
     budget: Annotated[str | None, typer.Option(help="Stop cleanly after so long: 90s, 25m, 8h.")] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on from the run's last checkpoint.")] = False,
     precision: Annotated[Precision, typer.Option(help="Of the convolutions.")] = Precision.no,

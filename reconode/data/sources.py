@@ -27,13 +27,13 @@ SIMULATED = "simulated"
 VALIDATION_SEED = 1_000_003
 """Names the series of simulated slices that nothing is ever trained on."""
 
-WIDE = "wide"
-"""The mix "natural" with another matrix for each batch, and so another size of the pixels."""
+VARIED = {"sizes": "broad", "wide": "natural"}
+"""Mixes with another matrix for each batch, and so another size of the pixels, and what they are made of."""
 
 SCALES = (2 / 3, 5 / 6, 1.0, 7 / 6, 4 / 3, 5 / 3)
-"""Of rows and columns in the mix "wide", each as often; few, so that what is compiled for a size is met again."""
+"""Of rows and columns in these, each as often; few, so that what is compiled for a size is met again."""
 
-MIXES = ("knees", "broad", "natural", WIDE)
+MIXES = ("knees", "broad", "natural", *VARIED)
 """What can be trained on. The phantoms' mix "pictures" is left out: its pictures are for tests."""
 
 
@@ -64,7 +64,7 @@ class Simulated:
         batch_size: slices a batch, over all processes.
         seed: names the series and the masks.
         shape: rows and columns.
-        mix: "knees", "broad" or "natural" (:func:`reconode.phantoms.slices`), or "wide".
+        mix: "knees", "broad" or "natural" (:func:`reconode.phantoms.slices`), or one of :data:`VARIED`.
         validation_slices: how many knees to validate on.
         device: where they are made.
         rank: this process.
@@ -99,7 +99,7 @@ class Simulated:
 
     def grid(self, number: int) -> tuple[int, int]:
         """Rows and columns of training batch `number`."""
-        scale = random.Random(f"{self.seed} {number} grid").choice(SCALES) if self.mix == WIDE else 1
+        scale = random.Random(f"{self.seed} {number} grid").choice(SCALES) if self.mix in VARIED else 1
         rows, columns = (max(64, 2 * round(n * scale / 2)) if scale != 1 else n for n in self.shape)
         return rows, columns
 
@@ -107,8 +107,8 @@ class Simulated:
         share = self.batch_size // self.processes
         while True:
             first = start * self.batch_size + self.rank * share
-            mix = "natural" if self.mix == WIDE else self.mix
-            yield self._batch(self.seed, first, share, mix, self.grid(start), self.accelerations)
+            mix, shape = VARIED.get(self.mix, self.mix), self.grid(start)
+            yield self._batch(self.seed, first, share, mix, shape, self.accelerations)
             start += 1
 
     def validation(self, acceleration: float | None = None) -> Iterator[Batch]:

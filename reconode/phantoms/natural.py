@@ -38,7 +38,7 @@ TRAINING = (
     "ihc.png",
     "rocket.jpg",
 )
-"""What the mixes "natural" and "wide" draw from."""
+"""What the mix "natural" draws from."""
 
 HELD_OUT = ("camera.png", "coffee.png", "retina.jpg")
 """What the mix "pictures" draws from: nothing is ever trained on these."""
