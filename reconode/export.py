@@ -62,12 +62,15 @@ def source(name: str, acceleration: float) -> Path:
     return found
 
 
-def export(folder: str | Path, models: Sequence[str] = MODELS) -> dict[str, Any]:
+def export(
+    folder: str | Path, models: Sequence[str] = MODELS, accelerations: Sequence[int] = tuple(zoo.BEST)
+) -> dict[str, Any]:
     """Write the weights of some models, a manifest and the licence into a folder; the same input makes the same bytes.
 
     Args:
         folder: made when it is not there; files of other names in it stay.
         models: of :data:`MODELS`.
+        accelerations: of :data:`reconode.zoo.BEST`.
 
     Returns:
         The manifest.
@@ -82,7 +85,7 @@ def export(folder: str | Path, models: Sequence[str] = MODELS) -> dict[str, Any]
     for name in models:
         entry, steps = zoo.find(name), plan(name)
         kept: dict[str, Any] = {}
-        for acceleration in zoo.BEST if entry.learned else ():
+        for acceleration in accelerations if entry.learned else ():
             path = source(name, acceleration)
             content = path.read_bytes()
             digest = hashlib.sha256(content).hexdigest()

@@ -31,7 +31,9 @@ def score(name: str, mask: Tensor, acceleration: int = 4, steps: int | None = No
     scale = max_zero_filled(y, E)
     file = export.source(name, acceleration) if name not in ("tv", "zero-filled") else None
     model: Any = zoo.load(name, acceleration, file=file)
-    if steps is not None:
+    if steps is not None and name == "pc-flow":
+        model.repeats = steps // len(model.pieces)
+    elif steps is not None:
         model.steps = steps
     with torch.no_grad():
         image = model(y / scale, E) * scale[:, 0]
@@ -52,6 +54,16 @@ def test_without_the_middle_line_none_is_as_good_as_zero_filled_with_it(name):
 def test_what_twenty_steps_do():
     assert score("ft-euler", MASK, steps=20) >= score("ft-euler", MASK)
     assert score("lt-rk2", MASK, steps=20) < score("zero-filled", MASK) - 0.5
+
+
+def test_what_pc_flow_bears():
+    """One step a piece costs more than 3 dB, four cost nothing, eight about one."""
+    trained = score("pc-flow", MASK)
+    one, three, four, eight = (score("pc-flow", MASK, steps=5 * n) for n in (1, 3, 4, 8))
+    assert three == trained
+    assert one < trained - 3
+    assert four > trained - 0.1
+    assert 0.5 < trained - eight < 1.5
 
 
 @pytest.mark.parametrize("name", export.MODELS)

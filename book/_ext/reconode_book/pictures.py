@@ -121,6 +121,7 @@ class Signature(SphinxDirective):
 
     def run(self) -> list[nodes.Node]:
         """What Sphinx asks of a directive."""
+        self.env.note_reread()  # the page names the worker's script, and that changes with the library
         return [nodes.raw("", bench("full" in self.options), format="html")]
 
 

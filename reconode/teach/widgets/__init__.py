@@ -9,6 +9,7 @@ from reconode.teach.widgets.file_explorer import file_explorer
 from reconode.teach.widgets.flow_plane import flow_plane
 from reconode.teach.widgets.image_comparer import image_comparer
 from reconode.teach.widgets.optimizer_race import optimizer_race
+from reconode.teach.widgets.reconstruct import reconstruct
 from reconode.teach.widgets.results_table import results_table
 from reconode.teach.widgets.rings import rings
 from reconode.teach.widgets.sampling import sampling
@@ -25,6 +26,7 @@ __all__ = [
     "flow_plane",
     "image_comparer",
     "optimizer_race",
+    "reconstruct",
     "results_table",
     "rings",
     "sampling",

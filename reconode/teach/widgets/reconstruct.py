@@ -15,6 +15,7 @@ from reconode import export, masks, metrics, zoo
 from reconode.errors import DataError, UsageError
 from reconode.figures import panels
 from reconode.physics import HYBRID, MRIOperator, center_crop, fft, ifft, max_zero_filled, to_kspace
+from reconode.teach.widgets import engine as engines
 from reconode.teach.widgets.engine import Engine
 from reconode.teach.widgets.pack import Packed, color_table, pack_within, unpack
 from reconode.teach.widgets.widget import Widget
@@ -34,9 +35,9 @@ TITLES = {name: zoo.find(name).title.removeprefix("ReconODE-") for name in expor
 def reconstruct(
     hybrid: Tensor,
     crop: tuple[int, int],
-    engine: Engine,
+    engine: Engine | None = None,
     *,
-    full: bool,
+    full: bool = True,
     model: str = "pc-flow",
     acceleration: int = 4,
     seed: int = 0,
@@ -47,7 +48,8 @@ def reconstruct(
     Args:
         hybrid: fully sampled data in hybrid space, complex ``(rows, columns)``, at most 128 each way.
         crop: the size of the image that is scored, as fastMRI crops.
-        engine: what :func:`reconode.teach.widgets.engine.write` said.
+        engine: what :func:`reconode.teach.widgets.engine.write` said; without it what
+            :func:`reconode.teach.widgets.engine.find` finds, as in a chapter.
         full: all knobs; else the few of a landing page.
         model: which reconstructs at the start.
         acceleration: 4 or 8, of the random mask at the start.
@@ -74,6 +76,7 @@ def reconstruct(
     center = round(0.32 / acceleration * columns)
     mask = masks.random(columns, acceleration, center_fraction=center / columns, seed=seed)
     every, states = way(data, mask, model, acceleration)
+    about = engines.find() if engine is None else engine
     payload: dict[str, Any] = {
         "hybrid": packed,
         "crop": list(crop),
@@ -81,8 +84,9 @@ def reconstruct(
         "every": every,
         "mask": ["random", acceleration, center, seed],
         "model": model,
-        "models": [[name, title, _steps(name)] for name, title in TITLES.items()],
-        "engine": dict(engine),
+        "models": [{"name": name, "title": title, **_steps(name)} for name, title in TITLES.items()],
+        "accelerations": engines.accelerations(about),
+        "engine": dict(about),
         "full": full,
         "more": more,
         "magma": color_table(panels.ERROR_MAP),
@@ -90,16 +94,36 @@ def reconstruct(
     return Widget(
         kind="reconstruct",
         title="Paint k-space, and a model reconstructs",
-        alt="A knee from a quarter of its k-space: the lines, the blurred zero-filled image, PC-Flow's sharper one.",
+        alt=f"A knee from {_share(mask)} of its k-space: the lines, the blurred zero-filled image, and the sharper one "
+        f"that {TITLES[model]} makes of it.",
         payload=payload,
-        draw=lambda: _picture(data, mask, states, crop),
+        draw=lambda: _picture(data, mask, states, crop, TITLES[model]),
+        note=_note(data, mask, states, crop, TITLES[model], every),
     )
 
 
-def _steps(name: str) -> int:
-    """How many steps a model was trained with; 0 where they are not free: pieces of time, or iterations to an end."""
+def _share(mask: Tensor) -> str:
+    return f"{int(mask.sum())} of {len(mask)} lines"
+
+
+def _note(data: Tensor, mask: Tensor, states: list[Tensor], crop: tuple[int, int], title: str, every: int) -> str:
+    """What the picture shows, in numbers, and what a reader without scripts misses."""
+    target = center_crop(ifft(data, HYBRID), *crop).abs()
+    start, end = (metrics.psnr(center_crop(x, *crop)[None], target[None]) for x in (states[0], states[-1]))
+    return (
+        f"From {_share(mask)} of k-space: zero-filled {start:.2f} dB, and after {every * (len(states) - 1)} steps of "
+        f"{title} {end:.2f} dB. This is a still picture: with JavaScript you drop and measure lines by hand here, and "
+        "the model follows, in your browser."
+    )
+
+
+def _steps(name: str) -> dict[str, int]:
+    """Steps that a model was trained with, 0 where it iterates to an end, and on how many pieces of time they lie."""
     plan = export.plan(name)
-    return int(plan["steps"]) if plan["kind"] in ("fixed", "learned") else 0
+    return {
+        "steps": plan.get("steps", 0),
+        "pieces": plan.get("steps", 0) // plan["repeats"] if "repeats" in plan else 1,
+    }
 
 
 def _packed(hybrid: Tensor, characters: int) -> Packed:
@@ -127,13 +151,13 @@ def way(hybrid: Tensor, mask: Tensor, name: str, acceleration: int) -> tuple[int
     return every, states[::every]
 
 
-def _picture(hybrid: Tensor, mask: Tensor, states: list[Tensor], crop: tuple[int, int]) -> Figure:
+def _picture(hybrid: Tensor, mask: Tensor, states: list[Tensor], crop: tuple[int, int], model: str) -> Figure:
     """The bench as it starts."""
     target = center_crop(ifft(hybrid, HYBRID), *crop).abs()
     window = float(torch.quantile(target, 0.99))
     figure, axes = panels.new_figure(1, 3, panel=2.5, aspect=crop[0] / hybrid.shape[1])
     panels.show(axes[0][0], panels.log_magnitude(to_kspace(hybrid)) * mask, vmax=1, title="Measured lines")
-    for place, (state, title) in enumerate(((states[0], "Zero-filled"), (states[-1], "Reconstructed")), start=1):
+    for place, (state, title) in enumerate(((states[0], "Zero-filled"), (states[-1], model)), start=1):
         image = center_crop(state, *crop)
         score = metrics.psnr(image[None], target[None])
         panels.show(axes[0][place], image, vmax=window, title=title, note=f"{score:.2f} dB")

@@ -63,6 +63,7 @@ class Widget:
         alt: what its picture shows, for readers who do not see it.
         payload: what the script is given, in JSON's types.
         draw: makes the picture that stands in where no script runs: on GitHub, on paper.
+        note: what is written under it there.
     """
 
     kind: str
@@ -70,6 +71,7 @@ class Widget:
     alt: str = field(repr=False)
     payload: Mapping[str, Any] = field(repr=False)
     draw: Callable[[], Figure] = field(repr=False)
+    note: str = field(default=NOTE, repr=False)
 
     @cached_property
     def _drawn(self) -> Image:
@@ -104,7 +106,7 @@ class Widget:
         return (
             f'<div class="reconode-widget" data-widget="{self.kind}" data-key="{key}" {OWN_KEYS}>\n'
             f"<style>{PAGE_STYLE}</style>\n"
-            f'<img alt="{html.escape(self.alt)}" src="{self._still()}">\n<p>{NOTE}</p>\n</div>\n'
+            f'<img alt="{html.escape(self.alt)}" src="{self._still()}">\n<p>{html.escape(self.note)}</p>\n</div>\n'
             f'<script>(() => {{\n"use strict";\n{bundle.script(self.kind)}${self.kind}.start({call});\n}})();</script>'
         )
 

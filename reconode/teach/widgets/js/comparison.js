@@ -100,7 +100,7 @@ export function comparison(magma) {
         const blank = hidden ? new Float64Array(frame.image.length) : null;
         image.draw(blank ?? frame.image, scene.window, gray);
         error.draw(blank ?? frame.image.map((v, i) => Math.abs(v - scene.target[i])), ERROR_SHARE * scene.window, magma);
-        const waiting = slot && step < 1 ? " (zero-filled)" : "";
+        const waiting = slot && step < 1 ? ", start" : "";
         rename(image, `${title}${waiting}`);
         image.note.textContent = hidden ? "your guess?" : `${fixed(frame.psnr, 2)} dB`;
         if (!slot) continue;

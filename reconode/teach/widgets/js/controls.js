@@ -16,16 +16,22 @@ export function slider({ name, label, min, max, step, value, text = String, chan
     const share = (input.valueAsNumber - Number(input.min)) / (Number(input.max) - Number(input.min));
     input.style.setProperty("--share", `${100 * share}%`);
   };
+  const heading = make("span", {});
+  const rename = (/** @type {string} */ to) => {
+    heading.textContent = to;
+    input.setAttribute("aria-label", to);
+  };
   input.valueAsNumber = value;
-  input.setAttribute("aria-label", label);
+  rename(label);
   input.addEventListener("input", () => {
     show();
     changed(input.valueAsNumber);
   });
   show();
   return {
-    element: make("label", { class: "slider" }, make("span", {}, label), shown, input),
+    element: make("label", { class: "slider" }, heading, shown, input),
     input,
+    rename,
     /** @param {number} next without telling anyone */
     set(next) {
       input.valueAsNumber = next;

@@ -23,7 +23,7 @@ export function goTooFar({ columns, force, spoilt, spoil }) {
   return make(
     "div",
     { class: "row wide", role: "group", "aria-label": "Go too far" },
-    make("span", {}, "Go too far:"),
+    make("span", { class: "heading" }, "Go too far"),
     button("Only the centre", () => force((c) => Math.abs(away(c)) < 0.04 * columns())),
     button("Every 8th line", () => force((c) => away(c) % 8 === 0)),
     swap("Noise of 10 %", "noise"),

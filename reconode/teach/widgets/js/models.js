@@ -41,7 +41,7 @@ export function makeModel(plan, tensors) {
  * @param {Machine} machine
  * @param {Model} model
  * @param {Measured} data
- * @param {number} steps the plan's own, or another number
+ * @param {number} steps the plan's own, or another number; as many on each piece of time, where there are pieces
  * @returns {Steps}
  */
 export function* solve(machine, model, data, steps) {
@@ -53,7 +53,7 @@ export function* solve(machine, model, data, steps) {
   const x = Float32Array.from(data.zeroFilled);
   yield x;
   if (model.plan.kind === "fixed") yield* fixed(placed[0], data, x, steps);
-  else if (model.plan.kind === "pieces") yield* pieces(placed, data, x, /** @type {number} */ (model.plan.repeats));
+  else if (model.plan.kind === "pieces") yield* pieces(placed, data, x, Math.max(1, Math.round(steps / placed.length)));
   else yield* learned(placed, model.attention ? placed.length - 1 : 1, data, x, steps);
 }
 

@@ -14,20 +14,21 @@ import { Reconstructor } from "./reconstructor.js";
 import { logarithmic, quantile } from "./scores.js";
 import { fromHash, toHash } from "./shared_state.js";
 import { withLesion, withNoise } from "./spoil.js";
+import { most, stepKnobs, stepsOf } from "./steps.js";
 import { grids, unpack } from "./unpack.js";
 
 const UNMEASURED = [24, 38, 52]; // a dark blue: not the black of a measured column without signal
 const NOISE = 0.1;
 const LOOK_EVERY = 10; // iterations of total variation from one image to the next
-const TRAINED = [4, 8]; // accelerations that there are weights for
 
 /** @typedef {import("./unpack.js").Packed} Packed */
 /** @typedef {import("./shared_state.js").State} State */
 /**
  * @typedef {{hybrid: Packed, crop: [number, number], states: Packed, every: number,
  *   mask: [State["kind"], number, number, number],
- *   model: string, models: [string, string, number][], engine: import("./reconstructor.js").Engine, full: boolean,
- *   more: string, magma: string}} Data `models` are names, titles, and steps, 0 where they cannot be changed
+ *   model: string, models: import("./steps.js").Model[], accelerations: number[],
+ *   engine: import("./reconstructor.js").Engine, full: boolean, more: string, magma: string}} Data
+ *   `accelerations` are those that there are weights for
  */
 
 /** @param {string} key @param {string} title @param {string} css @param {Data} data */
@@ -39,13 +40,15 @@ export function start(key, title, css, data) {
 async function build({ root }, data) {
   const magma = colors(data.magma);
   const knee = grids(await unpack(data.hybrid), data.hybrid.shape)[0];
-  const titles = Object.fromEntries(data.models.map(([name, title]) => [name, title]));
-  const ownSteps = Object.fromEntries(data.models.map(([name, , steps]) => [name, steps]));
+  const titles = Object.fromEntries(data.models.map(({ name, title }) => [name, title]));
   const [kind, acceleration, center, seed] = data.mask;
   /** @type {State} */
-  let state = { kind, acceleration, center, seed, painted: null, models: [data.model], steps: 5, noise: false, lesion: false };
+  let state = {
+    ...{ kind, acceleration, center, seed, painted: null },
+    ...{ models: [data.model], steps: 0, repeats: 0, noise: false, lesion: false },
+  };
   const unchanged = toHash(state);
-  state = fromHash(location.hash, state, knee.columns, Object.keys(titles));
+  state = fromHash(location.hash, state, knee.columns, Object.keys(titles), most(data.models));
   let clean = knee; // or the reader's own picture
   let own = "";
   let note = ""; // of it
@@ -92,8 +95,8 @@ async function build({ root }, data) {
       meter.hidden = true;
       display();
     },
-    done() {
-      root.dataset.done = String(reconstructor.last);
+    done(memory) {
+      Object.assign(root.dataset, { done: String(reconstructor.last), memory: String(memory) });
       judge();
       sayScores();
     },
@@ -168,12 +171,14 @@ async function build({ root }, data) {
     const count = mask.reduce((sum, kept) => sum + kept, 0);
     if (reconstructor.started && count) {
       const there = clean.columns / count;
-      const near = TRAINED.reduce((a, b) => (Math.abs(Math.log(a / there)) <= Math.abs(Math.log(b / there)) ? a : b));
+      const near = data.accelerations.reduce((a, b) => (Math.abs(Math.log(a / there)) <= Math.abs(Math.log(b / there)) ? a : b));
       slots = state.models.map((name) => {
         const every = name === "tv" ? LOOK_EVERY : 1;
         return { title: titles[name], frames: [zero], every, total: 0, milliseconds: 0 };
       });
-      const runs = state.models.map((model) => ({ model, acceleration: near, steps: ownSteps[model] ? state.steps : 0 }));
+      const chosen = data.models.filter(({ name }) => state.models.includes(name));
+      const steps = Object.fromEntries(chosen.map((about) => [about.name, stepsOf(about, state)]));
+      const runs = state.models.map((model) => ({ model, acceleration: near, steps: steps[model] }));
       reconstructor.request(hybrid, mask, runs);
       root.dataset.asked = String(reconstructor.last);
     } else reconstructor.drop();
@@ -295,8 +300,8 @@ async function build({ root }, data) {
   });
   const preset = (/** @type {number} */ a) => button(`${a} ×`, () => remask({ acceleration: a, center: share(a) }));
   const another = button("New mask", () => remask({ seed: state.seed + 1 }));
-  const model = (/** @type {number} */ n, /** @type {string} */ label) =>
-    choice({
+  const model = (/** @type {number} */ n, /** @type {string} */ label) => {
+    const made = choice({
       label,
       options: n ? { "": "none", ...titles } : titles,
       value: state.models[n] ?? "",
@@ -305,18 +310,17 @@ async function build({ root }, data) {
         else state.models = [value, ...state.models.slice(1)];
         if (!reconstructor.started && !saver) reconstructor.start();
         stop();
+        steps.show(state.models, state);
         measure();
       },
     });
-  const steps = slider({
-    name: "steps",
-    label: "Steps of FT and LT (trained with 5)",
-    min: 1,
-    max: 20,
-    step: 1,
-    value: state.steps,
-    changed: (v) => {
-      state.steps = v;
+    made.classList.add("list");
+    return made;
+  };
+  const steps = stepKnobs({
+    models: data.models,
+    changed(change) {
+      Object.assign(state, change);
       measure();
     },
   });
@@ -363,16 +367,17 @@ async function build({ root }, data) {
   const more = make("a", { class: "more" }, "All knobs");
 
   prepare();
+  steps.show(state.models, state);
   const chosen = model(0, "Model");
   /** @type {HTMLElement[]} */
   const all = [chosen, model(1, "Beside it"), steps.element, pattern, faster.element, middle.element, tooFar];
   all.push(make("div", { class: "row wide" }, guess.toggle, link), file, back);
-  const knobs = data.full ? all : [chosen, make("div", { class: "row" }, more)];
+  const knobs = data.full ? all : [chosen, pattern, middle.element, make("div", { class: "row" }, more)];
   root.classList.add("bench", data.full ? "full" : "light");
   root.append(
     make("div", { class: "work" }, shown.pictures, space),
     guess.element,
-    make("div", { class: "row" }, play, preset(4), preset(8), another),
+    make("div", { class: "row main" }, play, preset(4), preset(8), another),
     lines,
     message,
     meter,

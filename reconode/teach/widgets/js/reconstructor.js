@@ -1,12 +1,16 @@
 // @ts-check
 // The page's side of the worker: starts it when it is first needed, and forgets every answer but those to the last request.
+import { inflate } from "./unpack.js";
 
-/** @typedef {{folder: string, worker: string, sha256: string}} Engine */
+/**
+ * @typedef {{format: number, folder: string, worker: string, sha256: string, files?: Record<string, string>}} Engine
+ *   without a worker's name the folder says in engine.json which one it has; `files`, each as unpack.js inflates it, came with the page
+ */
 /** @typedef {import("./worker.js").Run} Run */
 /** @typedef {Extract<import("./worker.js").Answer, {kind: "step"}>} Step */
 /**
- * @typedef {{step: (step: Step) => void, done: () => void, failed: (message: string) => void,
- *   progress: (loaded: number, total: number) => void}} Listener
+ * @typedef {{step: (step: Step) => void, done: (memory: number) => void, failed: (message: string) => void,
+ *   progress: (loaded: number, total: number) => void}} Listener `memory` is the engine's, in bytes
  */
 
 export class Reconstructor {
@@ -15,7 +19,7 @@ export class Reconstructor {
     this.engine = engine;
     this.listener = listener;
     this.last = 0;
-    /** @type {Worker | null} */
+    /** @type {Promise<Worker> | null} */
     this.worker = null;
   }
 
@@ -27,7 +31,11 @@ export class Reconstructor {
    * @param {import("./fft.js").Grid} hybrid @param {Uint8Array} mask @param {Run[]} runs */
   request(hybrid, mask, runs) {
     this.last += 1;
-    this.start().postMessage({ kind: "solve", id: this.last, hybrid, mask, runs });
+    const id = this.last;
+    const post = (/** @type {Worker} */ worker) => {
+      if (id === this.last) worker.postMessage({ kind: "solve", id, hybrid, mask, runs });
+    };
+    this.start().then(post, () => {}); // a failure was told
   }
 
   /** Forget what was asked for. */
@@ -36,14 +44,34 @@ export class Reconstructor {
   }
 
   start() {
-    if (this.worker) return this.worker;
-    const folder = new URL(this.engine.folder, document.baseURI).href;
-    const worker = new Worker(folder + this.engine.worker);
-    this.worker = worker;
+    this.worker ??= this.open().catch((error) => {
+      this.fail(error.message);
+      throw error;
+    });
+    this.worker.catch(() => {});
+    return this.worker;
+  }
+
+  /** @param {string} message */
+  fail(message) {
+    this.worker = null; // the next press tries again
+    this.listener.failed(message);
+  }
+
+  /** The worker, told where everything is. @returns {Promise<Worker>} */
+  async open() {
+    const { engine } = this;
+    const folder = new URL(engine.folder, document.baseURI).href;
+    /** @type {import("./weights.js").Files} */
+    const files = {};
+    for (const [name, text] of Object.entries(engine.files ?? {})) files[name] = await inflate(text);
+    const about = engine.worker ? engine : await beside(folder, engine.format);
+    const code = files[about.worker];
+    const address = code ? URL.createObjectURL(new Blob([code], { type: "text/javascript" })) : folder + about.worker;
+    const worker = new Worker(address);
     const failed = (/** @type {string} */ message) => {
       worker.terminate();
-      this.worker = null; // the next press tries again
-      this.listener.failed(message);
+      this.fail(message);
     };
     worker.addEventListener("error", (event) => {
       event.preventDefault();
@@ -54,10 +82,23 @@ export class Reconstructor {
       else if (data.kind === "failed" && data.id === 0) failed(data.message);
       else if (data.kind === "ready" || data.id !== this.last) return;
       else if (data.kind === "step") this.listener.step(data);
-      else if (data.kind === "done") this.listener.done();
+      else if (data.kind === "done") this.listener.done(data.memory);
       else this.listener.failed(data.message);
     });
-    worker.postMessage({ kind: "open", folder, sha256: this.engine.sha256 });
+    worker.postMessage({ kind: "open", folder, sha256: about.sha256, files });
     return worker;
   }
+}
+
+/** What a folder says of the engine in it. @param {string} folder @param {number} format @returns {Promise<Engine>} */
+async function beside(folder, format) {
+  const response = await fetch(`${folder}engine.json`, { cache: "no-cache" }).catch(() => null);
+  if (!response?.ok) {
+    throw new Error("the models are not beside this page; they run in the book, and in a notebook whose cells you run");
+  }
+  const said = await response.json().catch(() => null);
+  if (said?.format !== format) {
+    throw new Error("the models on the site are of another version than this page; load the page again");
+  }
+  return said;
 }

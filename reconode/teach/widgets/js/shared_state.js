@@ -3,7 +3,8 @@
 
 /**
  * @typedef {{kind: "random" | "equispaced", acceleration: number, center: number, seed: number, painted: Uint8Array | null,
- *   models: string[], steps: number, noise: boolean, lesion: boolean}} State `painted` is a mask of the reader's own
+ *   models: string[], steps: number, repeats: number, noise: boolean, lesion: boolean}} State `painted` is a mask of the
+ *   reader's own; steps, and repeats on each piece of time, are 0 as long as each model keeps its own
  */
 
 const whole = (/** @type {string} */ text, /** @type {number} */ from, /** @type {number} */ to) =>
@@ -11,9 +12,11 @@ const whole = (/** @type {string} */ text, /** @type {number} */ from, /** @type
 
 /** @param {State} state @returns {string} what stands after the # */
 export function toHash(state) {
-  const { kind, acceleration, center, seed, painted, models, steps, noise, lesion } = state;
+  const { kind, acceleration, center, seed, painted, models, steps, repeats, noise, lesion } = state;
   const mask = painted ? `own.${hex(painted)}` : [kind, acceleration, center, seed].join(".");
-  const parts = [`mask=${mask}`, `models=${models.join(".")}`, `steps=${steps}`];
+  const parts = [`mask=${mask}`, `models=${models.join(".")}`];
+  if (steps) parts.push(`steps=${steps}`);
+  if (repeats) parts.push(`repeats=${repeats}`);
   if (noise) parts.push("noise=1");
   if (lesion) parts.push("lesion=1");
   return parts.join("&");
@@ -25,9 +28,10 @@ export function toHash(state) {
  * @param {State} before
  * @param {number} columns
  * @param {string[]} known names of models
+ * @param {{steps: number, repeats: number}} most
  * @returns {State}
  */
-export function fromHash(hash, before, columns, known) {
+export function fromHash(hash, before, columns, known, most) {
   const said = new URLSearchParams(hash.replace(/^#/, ""));
   const state = { ...before };
   const [kind, ...rest] = (said.get("mask") ?? "").split(".");
@@ -42,7 +46,8 @@ export function fromHash(hash, before, columns, known) {
   }
   const models = (said.get("models") ?? "").split(".").filter(Boolean);
   if (models.length >= 1 && models.length <= 2 && models.every((m) => known.includes(m))) state.models = models;
-  state.steps = whole(said.get("steps") ?? "", 1, 20) ?? state.steps;
+  state.steps = whole(said.get("steps") ?? "", 1, most.steps) ?? state.steps;
+  state.repeats = whole(said.get("repeats") ?? "", 1, most.repeats) ?? state.repeats;
   state.noise = said.has("models") || said.has("noise") ? said.get("noise") === "1" : state.noise;
   state.lesion = said.has("models") || said.has("lesion") ? said.get("lesion") === "1" : state.lesion;
   return state;

@@ -3,6 +3,8 @@
 import { along } from "./fft.js";
 import { RandomState } from "./random.js";
 
+const BRIGHT = 0.5; // of the lesion, as a share of the image's largest magnitude
+
 /** @typedef {import("./fft.js").Grid} Grid */
 
 /**
@@ -25,25 +27,23 @@ export function withNoise(hybrid, share, largest, seed) {
 }
 
 /**
- * A small bright spot in the middle of the image, with the phase that the image has there.
+ * A small bright disc in the middle of the image, with the phase that the image has there; one inside, zero outside, a
+ * pixel of edge, as benchmarks/experiment/lesions.py draws its own.
  * @param {Grid} hybrid @param {number} largest of the image
  * @returns {Grid}
  */
 export function withLesion(hybrid, largest) {
   const image = along(hybrid, "columns", true);
   const { rows, columns, re, im } = image;
-  const [row, column] = [0.46 * rows, 0.56 * columns];
-  const radius = 0.03 * Math.min(rows, columns);
+  const [row, column] = [Math.round(0.46 * rows), Math.round(0.56 * columns)];
+  const radius = Math.max(2, Math.round(0.03 * Math.min(rows, columns)));
   for (let r = 0; r < rows; r++) {
     for (let c = 0; c < columns; c++) {
-      const distance = Math.hypot(r - row, c - column) / radius;
-      if (distance >= 2) continue;
+      const more = BRIGHT * largest * Math.max(0, Math.min(1, radius + 0.5 - Math.hypot(r - row, c - column)));
       const i = r * columns + c;
-      const size = Math.hypot(re[i], im[i]) || 1;
-      const more = 0.6 * largest * Math.min(1, 2 - distance);
-      const [a, b] = size === 1 && re[i] === 0 ? [1, 0] : [re[i] / size, im[i] / size];
-      re[i] += more * a;
-      im[i] += more * b;
+      const size = Math.hypot(re[i], im[i]);
+      re[i] += size ? (more * re[i]) / size : more;
+      im[i] += size ? (more * im[i]) / size : 0;
     }
   }
   return along(image, "columns");

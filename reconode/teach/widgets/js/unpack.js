@@ -8,10 +8,15 @@ export function bytes(text) {
   return Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0));
 }
 
+/** @param {string} text zlib's, as base64 @returns {Promise<ArrayBuffer>} */
+export async function inflate(text) {
+  const stream = new Blob([bytes(text)]).stream().pipeThrough(new DecompressionStream("deflate"));
+  return new Response(stream).arrayBuffer();
+}
+
 /** @param {Packed} packed @returns {Promise<Float64Array>} */
 export async function unpack(packed) {
-  const stream = new Blob([bytes(packed.data)]).stream().pipeThrough(new DecompressionStream("deflate"));
-  const planes = new Uint8Array(await new Response(stream).arrayBuffer());
+  const planes = new Uint8Array(await inflate(packed.data));
   const count = planes.length / 2;
   const stride = count / packed.shape[0]; // numbers a time
   const values = new Float64Array(count);

@@ -1,5 +1,6 @@
 // @ts-check
-// From the site's own folder: the manifest of the models, and their weights, each checked before it is used.
+// From the site's own folder, or from the page itself: the manifest of the models, and their weights, each checked before
+// it is used.
 import { readTensors } from "./safetensors.js";
 
 const FORMAT = 1; // reconode.export.FORMAT
@@ -10,6 +11,7 @@ const FORMAT = 1; // reconode.export.FORMAT
 /** @typedef {{title: string, parameters: number, plan: AnyPlan, weights: Record<string, File>}} About */
 /** @typedef {{format: number, reconode: string, models: Record<string, About>}} Manifest */
 /** @typedef {(loaded: number, total: number) => void} Progress */
+/** @typedef {Record<string, ArrayBuffer>} Files what came with the page, by name */
 
 /** @param {ArrayBuffer} file @returns {Promise<string>} "" where the browser may not tell, off https */
 async function fingerprint(file) {
@@ -21,9 +23,11 @@ async function fingerprint(file) {
 /**
  * A file's bytes, with progress.
  * @param {string} url @param {number} bytes that it should have; 0 when that is not known @param {Progress} progress
+ * @param {Files} files
  */
-async function download(url, bytes, progress) {
-  const name = url.split("/").pop()?.split("?")[0];
+async function download(url, bytes, progress, files) {
+  const name = url.split("/").pop()?.split("?")[0] ?? "";
+  if (name in files) return files[name];
   const response = await fetch(url).catch(() => null);
   if (!response?.ok || !response.body) throw new Error(`${name} could not be loaded; is the network there? Try again`);
   const parts = [];
@@ -42,11 +46,12 @@ async function download(url, bytes, progress) {
 /**
  * @param {string} folder ends in a slash
  * @param {string} sha256 of the manifest that the page was built with
+ * @param {Files} files
  * @returns {Promise<Manifest>}
  */
-export async function readManifest(folder, sha256) {
+export async function readManifest(folder, sha256, files) {
   // Weights have their content's fingerprint in their names; this name stays, and browsers keep files by their names.
-  const file = await download(`${folder}manifest.json?${sha256.slice(0, 8)}`, 0, () => {});
+  const file = await download(`${folder}manifest.json?${sha256.slice(0, 8)}`, 0, () => {}, files);
   const found = await fingerprint(file);
   if (found && sha256 && found !== sha256) {
     throw new Error("the models on the site are of another version than this page; load the page again");
@@ -65,10 +70,10 @@ export async function readManifest(folder, sha256) {
 
 /**
  * A model's tensors.
- * @param {string} folder @param {File} about @param {Progress} progress
+ * @param {{folder: string, files: Files}} from @param {File} about @param {Progress} progress
  */
-export async function readWeights(folder, about, progress) {
-  const file = await download(folder + about.file, about.bytes, progress);
+export async function readWeights({ folder, files }, about, progress) {
+  const file = await download(folder + about.file, about.bytes, progress, files);
   const other = `${about.file} is of another version than the manifest; load the page again`;
   if (file.byteLength !== about.bytes) throw new Error(other);
   const found = await fingerprint(file);

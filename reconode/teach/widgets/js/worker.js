@@ -7,13 +7,14 @@ import { totalVariation } from "./total_variation.js";
 import { readManifest, readWeights } from "./weights.js";
 
 /** @typedef {{model: string, acceleration: number, steps: number}} Run steps 0 are the model's own */
-/** @typedef {{kind: "open", folder: string, sha256: string, fused?: boolean}} Open */
+/** @typedef {import("./weights.js").Files} Files */
+/** @typedef {{kind: "open", folder: string, sha256: string, files?: Files, fused?: boolean}} Open */
 /** @typedef {{kind: "solve", id: number, hybrid: import("./fft.js").Grid, mask: Uint8Array, runs: Run[]}} Solve */
 /** @typedef {{kind: "ready", manifest: import("./weights.js").Manifest}
  *   | {kind: "progress", loaded: number, total: number}
  *   | {kind: "step", id: number, run: number, step: number, steps: number, image: Float32Array, last: boolean,
  *      milliseconds: number}
- *   | {kind: "done", id: number}
+ *   | {kind: "done", id: number, memory: number}
  *   | {kind: "failed", id: number, message: string}} Answer */
 
 /** Listen to the page. */
@@ -33,20 +34,21 @@ export function start() {
     });
 
   let newest = 0;
-  /** @type {{folder: string, manifest: import("./weights.js").Manifest, machine: import("./convolution.js").Machine}} */
+  /** @type {{folder: string, files: Files, manifest: import("./weights.js").Manifest,
+   *   machine: import("./convolution.js").Machine}} */
   let ready;
   /** @type {Map<string, Promise<import("./models.js").Model>>} */
   const models = new Map();
   let queue = Promise.resolve();
 
   /** @param {Open} message */
-  async function open({ folder, sha256, fused }) {
+  async function open({ folder, sha256, files = {}, fused }) {
     const machine = await makeMachine(fused);
     if (!machine) {
       throw new Error("this browser's WebAssembly has no SIMD, which the models need; a newer one has it");
     }
-    const manifest = await readManifest(folder, sha256);
-    ready = { folder, manifest, machine };
+    const manifest = await readManifest(folder, sha256, files);
+    ready = { folder, files, manifest, machine };
     scope.postMessage({ kind: "ready", manifest });
   }
 
@@ -58,8 +60,8 @@ export function start() {
     const key = `${name} ${acceleration}`;
     const found =
       models.get(key) ??
-      readWeights(ready.folder, file, (loaded, total) => scope.postMessage({ kind: "progress", loaded, total })).then(
-        (tensors) => makeModel(/** @type {import("./models.js").Plan} */ (about.plan), tensors),
+      readWeights(ready, file, (loaded, total) => scope.postMessage({ kind: "progress", loaded, total })).then((tensors) =>
+        makeModel(/** @type {import("./models.js").Plan} */ (about.plan), tensors),
       );
     models.set(key, found);
     found.catch(() => models.delete(key)); // the next request tries again
@@ -75,7 +77,7 @@ export function start() {
       const began = performance.now();
       ready.machine.reset();
       const data = new Measured(ready.machine, hybrid, mask);
-      const count = network ? (network.plan.kind === "pieces" ? network.plan.steps : steps || network.plan.steps) : 0;
+      const count = network ? steps || network.plan.steps : 0;
       const images = network
         ? solve(ready.machine, network, data, count)
         : totalVariation(data, /** @type {import("./weights.js").TotalVariationPlan} */ (about.plan));
@@ -97,7 +99,7 @@ export function start() {
         if (id !== newest) return;
       }
     }
-    scope.postMessage({ kind: "done", id });
+    scope.postMessage({ kind: "done", id, memory: ready.machine.memory.buffer.byteLength });
   }
 
   self.onmessage = (/** @type {MessageEvent<Open | Solve>} */ { data }) => {
