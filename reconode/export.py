@@ -63,7 +63,7 @@ def source(name: str, acceleration: float) -> Path:
 
 
 def export(
-    folder: str | Path, models: Sequence[str] = MODELS, accelerations: Sequence[int] = tuple(zoo.BEST)
+    folder: str | Path, models: Sequence[str] = MODELS, accelerations: Sequence[float] = tuple(zoo.BEST)
 ) -> dict[str, Any]:
     """Write the weights of some models, a manifest and the licence into a folder; the same input makes the same bytes.
 
@@ -90,9 +90,9 @@ def export(
             content = path.read_bytes()
             digest = hashlib.sha256(content).hexdigest()
             # The name changes with the content: a file that a browser kept from another version is never taken.
-            file = f"{name}_{acceleration}x.{digest[:8]}.safetensors"
+            file = f"{name}_{acceleration:g}x.{digest[:8]}.safetensors"
             files[file] = content
-            kept[str(acceleration)] = {
+            kept[f"{acceleration:g}"] = {
                 "file": file,
                 "source": path.name,
                 "bytes": len(content),

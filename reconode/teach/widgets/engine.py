@@ -72,7 +72,7 @@ def write(folder: Path, address: str) -> Engine:
     return _write(folder, address, tuple(zoo.BEST))
 
 
-def _write(folder: Path, address: str, accelerations: tuple[int, ...]) -> Engine:
+def _write(folder: Path, address: str, accelerations: tuple[float, ...]) -> Engine:
     export.export(folder, accelerations=accelerations)
     code = script()
     worker = f"worker.{hashlib.sha256(code.encode()).hexdigest()[:8]}.js"
@@ -106,6 +106,6 @@ def find() -> Engine:
     return carry() if live() else BESIDE
 
 
-def accelerations(about: Engine) -> list[int]:
+def accelerations(about: Engine) -> list[float]:
     """What there are weights for."""
     return list(CARRIED if "files" in about else zoo.BEST)
