@@ -62,7 +62,8 @@ def order_long(it: Answers) -> str:
         ("ft-rk4", "lt-rk4"),
     ]
     more = [("lt-euler-26", "lt-rk4"), ("pc-flow", "lt-rk4"), ("pc-flow", "lt-euler-26")]
-    return it.versus(long([*pairs, *more]), "After the longer trainings, seed 0; the first line is the noise floor")
+    caption = "After the longer trainings, seed 0 of each; the first line is the noise floor"
+    return it.versus_seed(long([*pairs, *more]), caption)
 
 
 def classical(it: Answers, acceleration: float = 4) -> str:
@@ -279,12 +280,15 @@ EULER = [("ft-euler-end", "ft-euler"), ("ft-euler-untimed", "ft-euler")]
 BEYOND = [("pc-flow", "lt-euler-26"), ("pc-flow", "lt-rk4"), ("pc-flow", "d5c5"), ("pc-flow", "lt-rk2")]
 HEADLINE = [("pc-flow", "lt-rk4"), *LEARNED]
 
+SEVERAL = [("pc-flow", "d5c5"), ("pc-flow", "lt-euler-26")]
+
 EVIDENCE: dict[str, Callable[[Answers], str]] = {
     "order": order,
     "order-8x": lambda it: it.versus([*FLOOR, *LEARNED], "Seed 0 of each; the first line is the noise floor", 8),
     "order-long": order_long,
     "seeds": lambda it: it.by_seed(HEADLINE, "Training by training"),
     "both-ways": lambda it: it.both_ways(HEADLINE, "Over trainings and knees together"),
+    "seeds-long": lambda it: it.by_seed(long([*HEADLINE, *SEVERAL]), "Training by training, after the longer ones"),
     "gains": lambda it: it.gains(
         ("ft-euler", "lt-euler", "d5c5", "lt-rk2", "lt-rk4", "lt-euler-26", "pc-flow", "unet", "kiki-net"),
         "long",
@@ -324,7 +328,7 @@ EVIDENCE: dict[str, Callable[[Answers], str]] = {
     "real-fine": real_fine,
     "contrast": lambda it: it.contrast(),
     "pc-flow": lambda it: it.versus(BEYOND, "PC-Flow against others"),
-    "pc-flow-long": lambda it: it.versus(long(BEYOND), "PC-Flow against others after the longer trainings"),
+    "pc-flow-long": lambda it: it.versus_seed(long(BEYOND), "PC-Flow against others, longer trainings, seed 0"),
     "pc-flow-8x": lambda it: it.versus(BEYOND[1:3], "PC-Flow against others", 8),
     "pc-flow-way": lambda it: way(it.other("pc_flow")),
     "pc-flow-without": without,
