@@ -327,14 +327,19 @@ def test_pc_flow():
     c = compare("pc-flow_long", "lt-euler-26_long")
     assert c.low < 0 < c.high and abs(c.mean) < 0.1
     assert row("lt-euler-26").first.parameters * 4.5 < row("pc-flow").first.parameters
-    said(PC_FLOW, "At 8×, trained from scratch, its lead over D5C5 is within the noise floor, and both are below the wavelet")
+    said(
+        PC_FLOW,
+        "At 8×, trained from scratch, its lead over D5C5 is within the noise floor, and both are below the wavelet",
+    )
     assert tie("pc-flow", "d5c5", 8) and gap("pc-flow", "wavelet", 8) < 0
     said(PC_FLOW, "went on from the long 4× weights and is {gap}`pc-flow_fine, wavelet, 8` ahead of the wavelet")
     assert compare("pc-flow_fine", "wavelet", 8).low > TIE and "fine" in str(zoo.shipped("pc-flow", 8))
 
 
 def test_pc_flow_without_its_ideas():
-    said(PC_FLOW, "With one step a piece the score falls by decibels; with twice as many as it was trained with, hardly")
+    said(
+        PC_FLOW, "With one step a piece the score falls by decibels; with twice as many as it was trained with, hardly"
+    )
     measured = json.loads((SMALL / "pc_flow.json").read_text())
     repeats = {int(n): psnr for n, psnr in measured["repeats"].items()}
     assert repeats[1] < repeats[3] - 2 and abs(repeats[6] - repeats[3]) < TIE and measured["trained_repeats"] == 3
