@@ -140,3 +140,23 @@ def test_slides_that_are_gone_do_not_survive(site: Path, tmp_path: Path) -> None
     (out / "chapter99.html").write_text("old")
     slides.write(out, [CHAPTERS[1], *[CHAPTERS[n] for n in (2, 3, 4, 8)]])
     assert not (out / "chapter99.html").exists()
+
+
+def told(text: str) -> list[str]:
+    return [slide.text for slide in deck._told("T", text)]
+
+
+def test_prose_becomes_whole_sentences_never_their_bold_words_alone() -> None:
+    text = "A flow has a way back. Above order one, **training makes it worse**, see 3.5 there. The end."
+    assert told(text) == ["A flow has a way back.\n\nAbove order one, **training makes it worse**, see 3.5 there."]
+    assert told("Nothing is bold here. It is for the speaker.") == []
+    head, items = "**3. A volume.** Scores by slice (Ramzi et al. say so) are others.", "- One.\n- Two."
+    assert told(f"{head} **Things to try**\n\n{items}\n") == [f"{head}\n\n**Things to try**\n\n{items}"]
+
+
+def test_what_is_longer_than_a_slide_goes_on_whole_and_once() -> None:
+    items = [f"- item {n}, " + "many words " * 12 for n in range(12)]
+    made = told("Look:\n\n" + "\n".join(items) + "\n\n| a | b |\n|---|---|\n| 1 | 2 |\n")
+    assert len(made) > 2 and all(deck._lines(piece) < deck.ROOM for piece in made)
+    assert [line for text in made for line in text.splitlines() if line.startswith("- ")] == [i.rstrip() for i in items]
+    assert "\n".join(made).count("| a | b |") == 1

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 import tomllib
 from collections.abc import Iterator
@@ -18,6 +19,11 @@ DISPLAY = re.compile(r"\$\$.*?\$\$", re.DOTALL)
 LIST = re.compile(r"(?:^(?:- |\d+\. ).*\n?(?:^[ ]{2,}.*\n?)*)+", re.MULTILINE)
 TABLE = re.compile(r"(?:^\|.*\n?)+", re.MULTILINE)
 LEAD = re.compile(r"\*\*[^*]+\*\*[.,:;]?")
+ITEM = re.compile(r"(?:- |\d+\. ).*\n(?:[ ]{2,}.*\n)*", re.MULTILINE)
+SHORT = re.compile(r"(?:^\s*\**\d+|\b(?:al|cf|vs|Eq|Fig|No))\.$")
+"""A full stop that ends no sentence."""
+ROOM, ACROSS = 14.5, 72
+"""Lines that a slide of text holds, and letters in one."""
 BADGE = re.compile(r"\[!\[.*?\]\(.*?\)\]\(.*?\)")
 HEADING = re.compile(r"^(#{1,3}) (.+)$", re.MULTILINE)
 HIDDEN = {"hide-cell", "remove-cell", "setup"}
@@ -231,19 +237,76 @@ def _split(text: str) -> Iterator[tuple[str, str]]:
 
 
 def _told(title: str, text: str) -> Iterator[Slide]:
-    """Prose as a slide: what of it can stand alone; the whole of it below, for the speaker."""
-    marks = sorted(
-        (m.start(), m[0].strip()) for pattern in (DISPLAY, LIST, TABLE, LEAD) for m in pattern.finditer(text)
-    )
-    taken: list[str] = []
-    for _, piece in marks:
-        if not any(piece in other for other in taken):
-            taken.append(piece)
-    if not taken:
+    """Prose as slides: what of it can stand alone; the whole of it below, for the speaker.
+
+    That is displays, lists and tables as they are, and of the prose the sentence that opens it and those with something
+    in bold; a sentence that is all bold is a heading, and takes the next one along.
+    """
+    bare = text
+    for pattern in (DISPLAY, TABLE, LIST):
+        bare = pattern.sub(lambda match: "\0" + "\n" * len(match[0][1:]), bare)  # as long, and the end of a sentence
+    said = list(_sentences(bare))
+    bold = [n for n, (_, sentence) in enumerate(said) if LEAD.search(sentence)]
+    wholes = [(m.start(), m[0].strip()) for pattern in (DISPLAY, LIST, TABLE) for m in pattern.finditer(text)]
+    wholes = [(at, piece) for at, piece in wholes if not any(piece != other and piece in other for _, other in wholes)]
+    if not wholes and not bold:
         return
-    opening = re.split(r"(?<=[.?!:])\s", DISPLAY.sub("", text).strip())[0]
-    if not LIST.match(taken[0]):
-        taken = [opening, *(piece for piece in taken if piece not in opening)]
-    for n in range(0, len(taken), 5):
-        more = " (more)" if n else ""
-        yield Slide(title + more, "\n\n".join(taken[n : n + 5]), say=text if not n else "")
+    heads = {n for n in bold if LEAD.fullmatch(said[n][1]) and _adjoin(text, said[n : n + 2])}
+    kept = {*bold, *(n + 1 for n in heads)}
+    kept |= set() if not said or (wholes and min(wholes)[0] < said[0][0]) else {0}
+    joined = [
+        (said[n][0], f"{said[n][1]} {said[n + 1][1]}" if n in heads else said[n][1]) for n in kept if n - 1 not in heads
+    ]
+    pieces = [piece for _, piece in sorted([*wholes, *joined])]
+    for n, slide in enumerate(_packed(pieces)):
+        yield Slide(title + (" (more)" if n else ""), slide, say="" if n else text)
+
+
+def _adjoin(text: str, two: list[tuple[int, str]]) -> bool:
+    """Whether there are two sentences, and nothing but a blank between them."""
+    if len(two) < 2:
+        return False
+    (at, first), (then, _) = two
+    return not text[at + len(first) : then].strip() and "\n\n" not in text[at + len(first) : then]
+
+
+def _sentences(text: str) -> Iterator[tuple[int, str]]:
+    """The sentences of prose, with their places; none ends inside bold, a formula or code, or after a number alone."""
+    for paragraph in re.finditer(r"[^\0]+?(?=\n\s*\n|\0|\Z)", text):
+        start = paragraph.start()
+        ends = [m.end() for m in re.finditer(r"[.?!][*)”\"]*(?=\s)", paragraph[0])]
+        for end in [*ends, len(paragraph[0])]:
+            sentence = text[start : paragraph.start() + end]
+            whole = all(sentence.count(mark) % 2 == 0 for mark in ("**", "$", "`")) and not SHORT.search(sentence)
+            if (whole or end == len(paragraph[0])) and sentence.strip():
+                yield start + len(sentence) - len(sentence.lstrip()), sentence.strip()
+                start = paragraph.start() + end
+
+
+def _packed(pieces: list[str]) -> Iterator[str]:
+    """Pieces together as long as they fit a slide; a list that doesn't goes on with its next items."""
+    items = [
+        item.rstrip() for piece in pieces for item in (ITEM.findall(piece + "\n") if LIST.fullmatch(piece) else [piece])
+    ]
+    total = sum(map(_lines, items))
+    height = max(total / max(1, math.ceil(total / ROOM)), *map(_lines, items), 0)  # as full as one another
+    slide, room = "", height
+    for item in items:
+        lines = _lines(item)
+        if slide and lines > room + 0.5:
+            yield slide
+            slide, room = "", height
+        within = LIST.match(item) and LIST.match(slide.rpartition("\n\n")[2])
+        slide += ("\n" if within else "\n\n" if slide else "") + item
+        room -= lines
+    if slide:
+        yield slide
+
+
+def _lines(piece: str) -> float:
+    """How much of a slide's height a piece takes, in lines of text."""
+    if DISPLAY.fullmatch(piece):
+        return 0.8 + 1.3 * (1 + piece.count(r"\\"))
+    if TABLE.fullmatch(piece):
+        return sum(math.ceil(len(row) / 100) for row in piece.splitlines())
+    return 0.4 + math.ceil(len(re.sub(r"\]\([^)]*\)|[*`$\\]", "", piece)) / ACROSS)
