@@ -19,6 +19,7 @@ sys.path[:0] = [str(ROOT / "benchmarks" / "attack"), str(ROOT / "benchmarks")]
 
 import fuzz  # noqa: E402
 import mutate_hdf5  # noqa: E402
+import mutate_structure  # noqa: E402
 import mutate_weights  # noqa: E402
 
 FINE = ("refused", "unharmed", "not made", "other numbers", "silent without target, no target")
@@ -43,7 +44,7 @@ def test_checksums_of_metadata_are_hdf5s_own(tmp_path):
 
 def test_damage_is_made_through_h5py_too(tmp_path):
     data = mutate_hdf5.originals(tmp_path)["contiguous"]
-    assert len({mutate_hdf5.through_h5py(data, np.random.default_rng(seed)) for seed in range(5)}) == 5
+    assert len({mutate_structure.through_h5py(data, np.random.default_rng(seed)) for seed in range(5)}) == 5
     assert [path for path in mutate_weights.nodes({"a": [1, {"b": 2}]})][1:] == [
         ("a",),
         ("a", 0),

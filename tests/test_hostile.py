@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 import time
+import warnings
 
 import h5py
 import numpy as np
@@ -185,6 +186,16 @@ class TestTheDataCheckThemselves:
                 file.attrs[key] *= 2
 
         fastmri.read(foreign(change))
+
+    def test_another_reconstruction_of_complex_numbers_is_none(self, foreign):
+        def change(file):
+            put("reconstruction_rss", np.ones((3, 32, 32), np.complex64))(file)
+            file.attrs["max"] *= 2
+
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            with pytest.raises(DataError, match="the attribute 'max' says"):
+                fastmri.read(foreign(change))
 
     def test_a_pixel_off_the_row_is_found_by_the_thorough_comparison(self, foreign):
         def change(file):

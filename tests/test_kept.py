@@ -16,6 +16,7 @@ import numpy as np
 import pytest
 import torch
 from filelock import FileLock
+from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 
 from reconode import train as training
@@ -74,6 +75,13 @@ class TestWeights:
         tensor = torch.arange(6.0)
         variants = [{"a": tensor}, {"b": tensor}, {"a": tensor.reshape(2, 3)}, {"a": tensor.view(torch.int32)}]
         assert len({weights.digest(tensors, "{}") for tensors in variants} | {weights.digest(variants[0], "[]")}) == 5
+
+    def test_a_hash_that_went_is_missed(self, trained, tmp_path):
+        with safe_open(trained / "best.safetensors", "pt") as file:
+            about = file.metadata()["reconode"]
+        save_file(load_file(trained / "best.safetensors"), tmp_path / "w", {"reconode": about})
+        with pytest.raises(DataError, match="doesn't match its checksum"):
+            weights.read(tmp_path / "w")
 
     def test_files_from_before_there_was_a_hash_load(self, trained, tmp_path):
         tensors = load_file(trained / "best.safetensors")

@@ -158,6 +158,30 @@ class TestFiles:
             results.write(tmp_path / "a_4x_seed0.json", replace(run, training=training))
         assert not list(tmp_path.iterdir())
 
+    def test_any_other_number_is_found(self, tmp_path):
+        """One digit, one character of text, a key that went, the hash itself; spaces and the keys' order may change."""
+        path = tmp_path / "lt-rk4_4x_seed0.json"
+        results.write(path, results.parse(made_up_run()))
+        content = json.loads(path.read_text())
+        path.write_text(json.dumps(dict(reversed(content.items()))))
+        read = results.read(path)
+        content["unknown"] = content["training"]["curve"][0][0] = 499
+        for change in ({}, {"sha256": "0" * 64}, {"schema": 1}, {"unknown": 1}):
+            path.write_text(json.dumps({**content, **change}))
+            with pytest.raises(DataError, match="sha256: expected the hash of all that it says, not another"):
+                results.read(path)
+        path.write_text(json.dumps({key: value for key, value in content.items() if key != "sha256"}))
+        with pytest.raises(DataError, match="sha256: expected the hash"):
+            results.read(path)
+        assert read.training.curve[0][0] == 500
+
+    def test_depth_without_end_is_said(self):
+        deep: list[object] = []
+        for _ in range(3000):
+            deep = [deep]
+        with pytest.raises(DataError, match="lists within lists without end"):
+            results.parse({**made_up_run(), "deep": deep})
+
     def test_an_unwritable_place_is_said(self, tmp_path):
         (tmp_path / "file").write_text("")
         with pytest.raises(OutputError):
@@ -176,7 +200,7 @@ class TestFiles:
 
 
 DAMAGE = {
-    "schema": (2, "schema: expected 1, the number that this version of reconode reads, not 2"),
+    "schema": (3, "schema: expected 2 or 1, the numbers that this version of reconode reads, not 3"),
     "model": ("../../etc/passwd", "model: expected a name of letters"),
     "title": ("two\nlines", "title: expected a line of text"),
     "parameters": (-1, "parameters: expected a whole number, 0 or more, not -1"),
@@ -218,7 +242,7 @@ class TestParse:
     def test_what_is_read_is_what_was_written(self):
         for path in REPOSITORY:
             content = json.loads(path.read_text())
-            again = {"schema": results.SCHEMA, **schema.plain(results.parse(content))}
+            again = {"schema": content["schema"], **schema.plain(results.parse(content))}
             assert all(again[key] == content[key] for key in again if key != "training"), path
             if again.get("training"):
                 assert all(content["training"].get(key) == value for key, value in again["training"].items()), path

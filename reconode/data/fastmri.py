@@ -324,14 +324,37 @@ def _target_size(file: h5py.File, key: str, shape: tuple[int, int, int, int], pa
 
 def _read_target(file: h5py.File, info: FileInfo) -> Tensor:
     """All slices of the target as the file holds it; its stated maximum and norm are compared with it."""
+    assert info.target is not None
+    target = torch.from_numpy(np.asarray(hdf5.array(file, info.target, info.path)[()], dtype=np.float32))
+    check_target(file, info, target)
+    return target
 
-    def every(key: str) -> Tensor:
-        return torch.from_numpy(np.asarray(hdf5.array(file, key, info.path)[()], dtype=np.float32))
+
+def check_target(file: h5py.File, info: FileInfo, target: Tensor | None = None) -> float:
+    """Compare a file's whole target with what the file states of it.
+
+    Args:
+        file: open.
+        info: of it.
+        target: all slices, where they are in memory; else they are read one after the other.
+
+    Returns:
+        The largest value.
+
+    Raises:
+        DataError: for NaN, Inf, nothing but zeros, and a maximum or a norm that is another.
+    """
+
+    def measured(key: str) -> dict[str, float] | None:
+        data = hdf5.array(file, key, info.path)
+        if data.dtype.kind != "f" or data.ndim != 3:
+            return None
+        return verify.measure((np.asarray(one, dtype=np.float32) for one in data), info.path, key)
 
     assert info.target is not None
-    target = every(info.target)
-    verify.check_finite(target, info.path, info.target)
-    if float(target.max()) <= 0:
+    found = measured(info.target) if target is None else verify.measure(target, info.path, info.target)
+    assert found is not None, "described as images of floating-point numbers"
+    if found["max"] <= 0:
         raise DataError(f"{info.path}: {info.target} is zero everywhere; the file has no usable target")
-    verify.check_stated(target, info, lambda: every(MULTICOIL) if MULTICOIL in file else None)
-    return target
+    verify.check_stated(found, info, lambda: measured(MULTICOIL) if MULTICOIL in file else None)
+    return found["max"]

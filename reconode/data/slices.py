@@ -22,11 +22,11 @@ from torch.utils.data import DataLoader, Dataset, Sampler
 
 from reconode import masks
 from reconode.data import verify
-from reconode.data.fastmri import Volume, inspect, volumes
+from reconode.data.fastmri import Volume, check_target, inspect, volumes
 from reconode.data.info import FileInfo
 from reconode.errors import DataError, UsageError
 from reconode.physics import MRIOperator, center_crop
-from reconode.storage import hdf5
+from reconode.storage import hdf5, probe
 
 Key = int | tuple[int, int]
 """A slice's number, or (number, draw): the same slice under another mask, a new draw each epoch."""
@@ -125,6 +125,19 @@ def slab(batch: Batch, rows: int, first: int) -> Batch:
     return Batch(batch.y[..., kept, :], batch.E.rows(first, rows), cut, batch.meta)
 
 
+class _Open(NamedTuple):
+    """An open file and its arrays: to look them up by name costs a tenth of reading a slice."""
+
+    file: h5py.File
+    kspace: h5py.Dataset
+    target: h5py.Dataset | None
+
+    @classmethod
+    def of(cls, info: FileInfo) -> _Open:
+        file = h5py.File(info.path, "r")
+        return cls(file, file["kspace"], None if info.target is None else file[info.target])
+
+
 class SliceDataset(Dataset[Any]):
     """Every slice of the volumes in a folder, raw or transformed.
 
@@ -151,9 +164,8 @@ class SliceDataset(Dataset[Any]):
         self.transform = transform
         self._slices = [(v, s) for v, info in enumerate(self.infos) for s in range(info.slices)]
         self._keep_open = keep_open
-        self._files: OrderedDict[Path, h5py.File] = OrderedDict()
-        self._maxima: dict[Path, float] = {}
-        self._plain: dict[Path, bool] = {}
+        self._files: OrderedDict[Path, _Open] = OrderedDict()
+        self._known: dict[Path, tuple[bool, float]] = {}
         self._checked: set[tuple[Path, int]] = set()
         self._owner = os.getpid()
 
@@ -181,42 +193,38 @@ class SliceDataset(Dataset[Any]):
         if self._owner != os.getpid():  # a forked worker must not share its parent's file handles
             self._files, self._owner = OrderedDict(), os.getpid()
         first = (info.path, index) not in self._checked
-        if first:
-            self._look(info.path, index)
+        if info.path not in self._known:
+            self._known[info.path] = self._first_look(info)
+        plain, maximum = self._known[info.path]
+        if first and not plain:
+            hdf5.look(info.path, index)
         with hdf5.errors_of(info.path):
-            file = self._open(info.path)
-            kspace = np.asarray(file["kspace"][index], dtype=np.complex64).reshape(info.shape[1:])
-            target = None if info.target is None else np.asarray(file[info.target][index], dtype=np.float32)
-            maximum = self._maximum(file, info)
+            file = self._open(info)
+            kspace = np.asarray(file.kspace[index], dtype=np.complex64).reshape(info.shape[1:])
+            target = None if file.target is None else np.asarray(file.target[index], dtype=np.float32)
         if first:
             verify.check_slice(kspace, target, info, index)
             self._checked.add((info.path, index))
         return RawSlice(kspace, target, info, index, draw, maximum)
 
-    def _look(self, path: Path, index: int) -> None:
-        """What reading could do is tried elsewhere first: once a file, or once a slice where it is stored packed."""
-        if path not in self._plain:
-            self._plain[path] = hdf5.look(path)
-        if not self._plain[path]:
-            hdf5.look(path, index)
+    def _first_look(self, info: FileInfo) -> tuple[bool, float]:
+        """Whether reading slices can do no harm, else each is tried elsewhere first; the maximum of the whole target.
 
-    def _maximum(self, file: h5py.File, info: FileInfo) -> float:
-        if info.path not in self._maxima:
-            stated = info.attributes.get("max")
-            if info.target is None:
-                maximum = float("nan")
-            elif isinstance(stated, float) and 0 < stated < float("inf"):
-                maximum = stated
-            else:
-                maximum = float(np.max(file[info.target][()]))
-            self._maxima[info.path] = maximum
-        return self._maxima[info.path]
+        The target is compared with what the file states of it.
+        """
+        plain = hdf5.look(info.path)
+        if info.target is None:
+            return plain, float("nan")
+        if not plain:
+            hdf5.look(info.path, probe.TARGETS)
+        with hdf5.errors_of(info.path):
+            return plain, check_target(self._open(info).file, info)
 
-    def _open(self, path: Path) -> h5py.File:
-        file = self._files.pop(path, None) or h5py.File(path, "r")
-        self._files[path] = file
+    def _open(self, info: FileInfo) -> _Open:
+        file = self._files.pop(info.path, None) or _Open.of(info)
+        self._files[info.path] = file
         if len(self._files) > self._keep_open:
-            self._files.popitem(last=False)[1].close()
+            self._files.popitem(last=False)[1].file.close()
         return file
 
     def __getstate__(self) -> dict[str, Any]:

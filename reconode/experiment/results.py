@@ -42,10 +42,11 @@ from reconode.experiment.schema import (
     points,
     short,
 )
+from reconode.experiment.seal import SEAL, seal, unbroken
 from reconode.storage.whole import write_whole
 
-SCHEMA = 1
-"""The number of the schema that this version writes and reads."""
+SCHEMA = 2
+"""The number of the schema that this version writes. Files of number 1, from before there was a hash, are read too."""
 
 METRICS = ("psnr", "ssim", "nmse")
 """Of a volume: PSNR in dB, SSIM, NMSE."""
@@ -301,12 +302,16 @@ def parse(content: Any, path: PathLike = "the result") -> Result | Transfer:
     try:
         if not isinstance(content, Mapping):
             raise Wrong("its content", "a JSON object", short(content))
-        if content.get("schema") is True or content.get("schema") != SCHEMA:
-            came = short(content["schema"]) if "schema" in content else "nothing"
-            raise Wrong("schema", f"{SCHEMA}, the number that this version of reconode reads", came)
+        number = content.get("schema", "nothing")
+        if type(number) is not int or not 1 <= number <= SCHEMA:
+            raise Wrong("schema", f"{SCHEMA} or 1, the numbers that this version of reconode reads", short(number))
         result: Result | Transfer = build(Transfer if "tests" in content else Result, content)
         check_finite(content)
         result.agree()
+        if (number == SCHEMA or SEAL in content) and not unbroken(content):
+            raise Wrong(SEAL, "the hash of all that it says", "another; restore it, or run `reconode experiment` again")
+    except RecursionError:
+        raise DataError(f"{os.fspath(path)}: lists within lists without end; damaged") from None
     except Wrong as wrong:
         raise DataError(f"{os.fspath(path)}: {wrong.key}: expected {wrong.expected}, not {wrong.came}") from None
     return result
@@ -320,9 +325,9 @@ def write(path: PathLike, result: Result | Transfer) -> None:
         OutputError: when the file cannot be written.
     """
     content = {"schema": SCHEMA, **plain(result)}
-    parse(content, path)
+    parse({**content, "schema": 1}, path)  # all but the hash
     try:
-        text = json.dumps(content, indent=1, ensure_ascii=False, allow_nan=False)
+        text = json.dumps(seal(content), indent=1, ensure_ascii=False, allow_nan=False)
     except (TypeError, ValueError) as error:
         raise DataError(f"{path}: a result must hold what JSON can say: {error}") from error
     write_whole(path, text + "\n")

@@ -37,7 +37,7 @@ def open_file(path: str | Path, samples: bool = False) -> Iterator[h5py.File]:
         yield file
 
 
-def look(path: Path, samples: bool | int = False) -> bool:
+def look(path: Path, samples: probe.Samples = False) -> bool:
     """:func:`reconode.storage.probe.check`, for a path that may be anything.
 
     Raises:

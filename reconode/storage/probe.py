@@ -40,8 +40,13 @@ LARGEST = float(os.environ.get("RECONODE_LARGEST_GIB", "4"))
 """The largest array that is read, in GiB; fastMRI's has 1.5. ``RECONODE_LARGEST_GIB`` allows more."""
 EXPANDS = 64
 """How many times larger than its file an array may be. Noise hardly packs, and masked k-space is mostly zeros."""
+TARGETS = "targets"
+"""Whole arrays, but the k-space: what a reader needs whose slices of k-space are looked at one by one."""
 TEXT = 2**24
 """The longest header or attribute, in bytes; fastMRI's headers have 20,000."""
+
+
+Samples = bool | int | str
 
 
 class _Child:
@@ -74,7 +79,7 @@ class _Child:
         except queue.Empty:
             return None
 
-    def ask(self, path: Path, samples: bool | int, seconds: float) -> str | None:
+    def ask(self, path: Path, samples: Samples, seconds: float) -> str | None:
         """The child's answer; '' when it died, None when it took too long."""
         assert self.process.stdin is not None
         try:
@@ -96,14 +101,16 @@ class _Child:
 
 _lock = threading.Lock()
 _child: _Child | None = None
+_plain: dict[Path, tuple[float, ...]] = {}
+"""Files that need no second look while they are what they were: their samples are stored plainly."""
 
 
-def check(path: Path, samples: bool | int = False) -> bool:
+def check(path: Path, samples: Samples = False) -> bool:
     """Look at a file in the child process; what the library reports as an error is left for the caller to meet.
 
     Args:
         path: a regular file.
-        samples: which samples the caller will read: none, all, or one slice by its number.
+        samples: which samples the caller will read: none, all, one slice by its number, or :data:`TARGETS`.
 
     Returns:
         Whether its samples are stored so plainly that reading them can do no harm; else have each slice looked at.
@@ -115,14 +122,18 @@ def check(path: Path, samples: bool | int = False) -> bool:
     from reconode.errors import DataError
 
     global _child
+    about = path.stat()
+    now = (about.st_dev, about.st_ino, about.st_size, about.st_mtime_ns, about.st_ctime_ns, LARGEST)
     with _lock:
+        if _plain.get(path) == now:
+            return True
         if _child is None or _child.owner != os.getpid() or _child.process.poll() is not None:
             _child = _Child()
         if not _child.started:
             _child.stop()
             _child = None
             raise DataError(f"{path}: not read: the process that looks at files first did not start; try again")
-        answer = _child.ask(path, samples, PATIENCE + path.stat().st_size / 5e6)
+        answer = _child.ask(path, samples, PATIENCE + about.st_size / 5e6)
         if not answer:
             _child.stop()
             _child = None
@@ -132,6 +143,8 @@ def check(path: Path, samples: bool | int = False) -> bool:
     said = json.loads(answer)
     if said["refused"]:
         raise DataError(f"{path}: {said['refused']}")
+    if said["plain"]:
+        _plain[path] = now
     return bool(said["plain"])
 
 
@@ -148,7 +161,7 @@ class _RefusedError(Exception):
     """A file that the parent must not read."""
 
 
-def _look(path: str, samples: bool | int, largest: float) -> bool:
+def _look(path: str, samples: Samples, largest: float) -> bool:
     """Do with a file what a reader will do, and refuse what it must not do; whether all samples are stored plainly."""
     plain = True
     with h5py.File(path, "r") as file, _no_other_file():
@@ -283,12 +296,14 @@ def _size(item: h5py.Dataset, name: str, file_size: int, largest: float) -> None
         )
 
 
-def _read(item: h5py.Dataset, samples: bool | int) -> None:
+def _read(item: h5py.Dataset, samples: Samples) -> None:
     """Read what the parent will, slice by slice; one that fails keeps none of the others from being read."""
     if item.ndim < 2:
         item[()]
         return
-    for index in range(item.shape[0]) if samples is True else [int(samples)]:
+    if samples == TARGETS and item.name == "/kspace":
+        return
+    for index in range(item.shape[0]) if isinstance(samples, bool | str) else [samples]:
         with _item():
             item[index]
 

@@ -30,6 +30,8 @@ SUMS = "SHA256SUMS"
 
 ABOUT, HASH = "reconode", "sha256"
 """The keys of the header: what the tensors are, as JSON, and the hash over that and them."""
+HASHED = "hashed"
+"""A key of that JSON, which says that there must be a hash."""
 FLOATS = (torch.float16, torch.bfloat16, torch.float32, torch.float64)
 
 
@@ -48,7 +50,7 @@ def write(path: str | Path, tensors: Mapping[str, Tensor], about: Mapping[str, A
         about: plain values, kept as JSON in the file's header; ``model`` names the network.
     """
     plain = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
-    text = json.dumps(dict(about), sort_keys=True)
+    text = json.dumps({**about, HASHED: True}, sort_keys=True)
     write_whole(path, save(plain, {ABOUT: text, HASH: digest(plain, text)}))
 
 
@@ -80,9 +82,8 @@ def read(path: str | Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
         raise DataError(f"{path}: not a whole safetensors file ({error}); copy it again, or train again") from error
     if not isinstance(about, dict) or not isinstance(about.get("model"), str):
         raise DataError(f"{path}: safetensors, but not from reconode: it does not say which model it is of")
-    if not metadata.keys() <= {ABOUT, HASH} or (
-        HASH in metadata and metadata[HASH] != digest(tensors, metadata[ABOUT])
-    ):
+    hashed = about.pop(HASHED, HASH in metadata)
+    if not metadata.keys() <= {ABOUT, HASH} or (hashed and metadata.get(HASH) != digest(tensors, metadata[ABOUT])):
         raise DataError(f"{path}: damaged: its content doesn't match its checksum; copy it again, or train again")
     if path.parent == SHIPPED:
         _check_sum(path)
