@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
+import shutil
+import signal
 import sys
+import time
 from pathlib import Path
 
 import h5py
@@ -13,6 +17,7 @@ from typer.testing import CliRunner
 
 from reconode.cli.__main__ import app
 from reconode.experiment.typeset import Table
+from reconode.storage import probe
 
 ROOT = Path(__file__).parents[1]
 sys.path[:0] = [str(ROOT / "benchmarks" / "attack"), str(ROOT / "benchmarks")]
@@ -22,16 +27,42 @@ import mutate_hdf5  # noqa: E402
 import mutate_structure  # noqa: E402
 import mutate_weights  # noqa: E402
 
-FINE = ("refused", "unharmed", "not made", "other numbers", "silent without target, no target")
+UNTOLD = tuple(f"silent without target, {name}" for name in ("no target", "new packed, no target"))
 
 
 @pytest.mark.timeout(0)
-@pytest.mark.parametrize("kind, files", [(kind, 16 if "volumes" in kind else 60) for kind in fuzz.KINDS])
-def test_a_sample(tmp_path, kind, files):
-    attempt = fuzz.attempts(kind, tmp_path)
-    outcomes = [attempt(seed) for seed in range(100_000, 100_000 + files)]
-    assert set(outcomes) <= set(FINE), "an exception would have ended the test"
-    assert outcomes.count("refused") > files // 4, "the damage is none"
+@pytest.mark.parametrize("kind, files", [(kind, 40 if "volumes" in kind else 60) for kind in fuzz.KINDS])
+def test_a_sample(kind, files):
+    done, counts, noted = fuzz.attack(kind, files, time.monotonic() + 600, 100_000)
+    said = fuzz.summary(done, counts, 1.0)
+    assert done == files and not noted.keys() - {fuzz.CHECK, *UNTOLD}, noted
+    assert said["crashes"] == said["hangs"] == said["tracebacks"] == said["silent"] == 0
+    assert said["refused"] > files // 4, "the damage is none"
+
+
+def test_a_reader_that_dies_or_sleeps_is_counted_and_the_next_goes_on(monkeypatch):
+    """The attack itself: crashes, hangs, tracebacks and outcomes each in their place, each file once."""
+
+    def attempts(kind, folder):
+        def attempt(seed):
+            if seed == 3:
+                os.kill(os.getpid(), signal.SIGKILL)
+            if seed == 5:
+                time.sleep(60)
+            if seed == 6:
+                raise KeyError("no sentence")
+            return ("unharmed", "refused, a crash caught", "silent, x", "silent without target, y")[seed % 4]
+
+        return attempt
+
+    monkeypatch.setattr(fuzz.readers, "attempts", attempts)
+    monkeypatch.setattr(fuzz, "PATIENCE", 2.0)
+    done, counts, noted = fuzz.attack("any", 12, time.monotonic() + 120)
+    said = fuzz.summary(done, counts, 1.0)
+    assert (said["files"], said["crashes"], said["hangs"], said["tracebacks"]) == (12, 1, 1, 1)
+    assert (said["silent"], said["silent_without_target"]) == (2, 2)
+    assert (said["refused"], said["crashes_caught"], said["unharmed"]) == (2, 2, 3)
+    assert noted["crash"] == [3] and noted["hang"] == [5]
 
 
 def test_checksums_of_metadata_are_hdf5s_own(tmp_path):
@@ -67,6 +98,20 @@ def test_what_the_kills_left():
 
 def test_the_reader_costs_little():
     assert json.loads((ROOT / "results/bench/loading.json").read_text())["ratio_transform_off"] >= 0.8
+
+
+def test_modules_beside_the_probe_do_not_replace_pythons(tmp_path, monkeypatch, make_volume):
+    """The child is a script, and Python would look for its imports in the script's folder first."""
+    shutil.copy(probe.__file__, tmp_path / "probe.py")
+    for name in ("queue", "contextlib", "statistics"):
+        (tmp_path / f"{name}.py").write_text("raise SystemExit('the wrong module')\n")
+    monkeypatch.setattr(probe, "__file__", str(tmp_path / "probe.py"))
+    monkeypatch.delenv("PYTHONSAFEPATH", raising=False)
+    child = probe._Child()
+    try:
+        assert json.loads(child.ask(make_volume(), True, 60)) == {"refused": "", "plain": True}
+    finally:
+        child.stop()
 
 
 class TestText:

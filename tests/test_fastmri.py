@@ -217,7 +217,7 @@ WRONG = {
     "no slices": (replace("kspace", np.ones((0, 64, 36), np.complex64)), r"kspace is empty, shape \(0, 64, 36\)"),
     "NaN in kspace": (with_value("kspace", (1, 5, 5), np.nan), "kspace has 1 NaN or Inf values, the first in slice 1"),
     "Inf in target": (with_value("reconstruction_esc", (2, 5, 5), np.inf), "reconstruction_esc has 1 NaN or Inf"),
-    "zero target": (with_value("reconstruction_esc", ..., 0), "reconstruction_esc is zero everywhere"),
+    "zero target": (with_value("reconstruction_esc", ..., 0), "slice 0 of reconstruction_esc is zero everywhere"),
     "zero-byte target": (replace("reconstruction_esc", np.ones((3, 0, 32), np.float32)), "reconstruction_esc is empty"),
     "target of other slices": (replace("reconstruction_esc", np.ones((2, 32, 32), np.float32)), r"expected \(3, rows"),
     "target of another rank": (replace("reconstruction_esc", np.ones((32, 32), np.float32)), "one image a slice"),

@@ -123,6 +123,35 @@ class TestLost:
             with pytest.raises(DataError, match=f"'{key}' has 2 of its 3 chunks: the others would read as zeros"):
                 reader(foreign(change))
 
+    def test_chunks_in_places_where_none_belong(self, foreign, monkeypatch):
+        """As many as there must be, but HDF5 looks for two until it crashes: a damaged largest shape does so."""
+
+        def wide(file):
+            data = file["kspace"][()]
+            put("kspace", shape=(3, 64, 3 * 36), dtype=data.dtype, chunks=(1, 64, 36), maxshape=(3, 64, None))(file)
+            for n in range(3):
+                file["kspace"][0, :, 36 * n : 36 * n + 36] = data[n]
+            file["kspace"].resize((1, 64, 108))
+
+        path = foreign(wide)
+        with h5py.File(path) as file:
+            kspace = file["kspace"]
+            assert probe._within(kspace, "kspace")
+
+            class Narrow:
+                """What the damaged file says: three slices of 36 columns, and these chunks."""
+
+                id, size, shape, chunks = kspace.id, kspace.size, SHAPE, kspace.chunks
+
+            with pytest.raises(probe._RefusedError, match="'kspace' has 1 of its 3 chunks"):
+                probe._within(Narrow, "kspace")
+
+    def test_many_chunks_take_no_longer_than_their_number(self, foreign):
+        path = foreign(lambda file: put("kspace", file["kspace"][()], chunks=(1, 2, 2))(file), columns=120, rows=120)
+        start = time.monotonic()
+        fastmri.read(path)
+        assert time.monotonic() - start < 60, "by the square of their number it was taken for a file without end"
+
     def test_all_samples(self, foreign):
         with pytest.raises(DataError, match="'kspace' has no samples: they would read as zeros"):
             fastmri.inspect(foreign(put("kspace", shape=SHAPE, dtype=np.complex64)))

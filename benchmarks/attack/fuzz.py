@@ -44,7 +44,8 @@ PATIENCE = 60.0
 """Seconds until a file counts as a hang: longer than the library's own patience, for each of its readers."""
 MEMORY = 8 * 2**30
 """Bytes that the reading process may have mapped; PyTorch by itself maps 3 GiB."""
-FINE = ("refused", "refused, a crash caught", "refused, a hang caught", "unharmed", "not made")
+FITS, CHECK = "other content that fits", "only --check tells"
+FINE = ("refused", "refused, a crash caught", "refused, a hang caught", "unharmed", "not made", FITS)
 
 
 def victim(kind: str, first: int, pipe: Connection) -> None:
@@ -124,6 +125,8 @@ def summary(done: int, counts: collections.Counter[str], seconds: float) -> dict
         "crashes_caught": counts["refused, a crash caught"],
         "hangs_caught": counts["refused, a hang caught"],
         "unharmed": counts["unharmed"],
+        "check_only": counts[CHECK],
+        "fits": counts[FITS],
         "silent": total("silent", "silent without target"),
         "silent_without_target": total("silent without target"),
         "seconds": round(seconds),

@@ -209,14 +209,20 @@ CHANGES = (
 WITHOUT_ARRAY = (_attribute, _header, _clutter)
 
 
+RAW = (_chunks, _filters)
+"""They come last: HDF5 must not read, for another change, what they write past it."""
+
+
 def through_h5py(data: bytes, rng: Rng) -> bytes:
     """One or two changes of structure, written by the HDF5 library itself, so that the file is sound and wrong."""
     buffer = io.BytesIO(data)
+    chosen = [CHANGES[int(n)] for n in rng.integers(len(CHANGES), size=rng.integers(1, 3))]
+    raw: set[str] = set()
     with h5py.File(buffer, "a") as file:
-        for _ in range(rng.integers(1, 3)):
-            arrays = [key for key in KEYS if isinstance(file.get(key, getlink=True), h5py.HardLink)]
-            change = CHANGES[int(rng.integers(len(CHANGES)))]
+        for change in sorted(chosen, key=lambda c: c in RAW):
+            arrays = [key for key in KEYS if isinstance(file.get(key, getlink=True), h5py.HardLink) and key not in raw]
             key = str(rng.choice(arrays)) if arrays else ""
             if key and (change in WITHOUT_ARRAY or getattr(file[key], "ndim", 0) > 2):
                 change(file, key, rng)
+                raw |= {key} if change in RAW else set()
     return buffer.getvalue()

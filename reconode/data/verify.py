@@ -55,12 +55,7 @@ def check_slice(
     if target is None:
         return
     target = torch.as_tensor(target)
-    low, high = (float(value) for value in torch.aminmax(target))
-    if not math.isfinite(low + high):
-        check_finite(target[None], info.path, str(info.target), index)
-    if low < 0 or high <= 0:
-        what = "is zero everywhere" if low == high == 0 else "has negative values"
-        raise DataError(f"{info.path}: slice {index} of {info.target} {what}; it is no magnitude image")
+    check_magnitude(target, info.path, str(info.target), index)
     if any_target() or target.shape[-1] > width:
         return
     coils, target = (ifft(kspace), target) if whole else (row[:, None], target[rows // 2][None])
@@ -72,6 +67,21 @@ def check_slice(
             f"{info.path}: slice {index} of {info.target} is not the image of its k-space (they differ by "
             f"{100 * difference:.2g} %): damaged, or made by other means; in that case set {ANYHOW}=any"
         )
+
+
+def check_magnitude(image: Tensor, path: Path, key: str, index: int) -> float:
+    """The largest value of a slice's magnitude image.
+
+    Raises:
+        DataError: for NaN or Inf, negative values, and nothing but zeros.
+    """
+    low, high = (float(value) for value in torch.aminmax(image))
+    if not math.isfinite(low + high):
+        check_finite(image[None], path, key, index)
+    if low < 0 or high <= 0:
+        what = "is zero everywhere" if low == high == 0 else "has negative values"
+        raise DataError(f"{path}: slice {index} of {key} {what}; it is no magnitude image")
+    return high
 
 
 def row_of_image(kspace: Tensor, row: int) -> Tensor:
@@ -91,13 +101,12 @@ def measure(slices: Iterable[np.ndarray | Tensor], path: Path, key: str) -> dict
     """What the attributes ``max`` and ``norm`` should say of an array, slice by slice: all of it need not be in memory.
 
     Raises:
-        DataError: for NaN or Inf.
+        DataError: for a slice that is no magnitude image.
     """
     largest, squares = -math.inf, 0.0
     for index, values in enumerate(slices):
         data = torch.as_tensor(values)
-        check_finite(data[None], path, key, index)
-        largest = max(largest, float(data.max()))
+        largest = max(largest, check_magnitude(data, path, key, index))
         squares += float(torch.linalg.vector_norm(data, dtype=torch.float64)) ** 2
     return {"max": largest, "norm": math.sqrt(squares)}
 

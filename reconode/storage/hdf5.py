@@ -150,6 +150,8 @@ def _plain(value: Any) -> Any:
     """An HDF5 attribute as a plain Python value."""
     if isinstance(value, bytes):
         return value.decode("utf-8", "replace")
+    if isinstance(value, str):  # h5py keeps bytes that are no UTF-8 as half characters, which nothing can write
+        return value.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
     if isinstance(value, np.ndarray):
         return [_plain(v) for v in value.tolist()]
     return value.item() if isinstance(value, np.generic) else value
