@@ -152,6 +152,14 @@ class TestLost:
         fastmri.read(path)
         assert time.monotonic() - start < 60, "by the square of their number it was taken for a file without end"
 
+    @pytest.mark.parametrize("key", ["reconstruction_esc", "ismrmrd_header"])
+    def test_an_array_of_our_own_files(self, make_volume, key):
+        path = make_volume()
+        with h5py.File(path, "a") as file:
+            file.move(key, key[:-1])
+        with pytest.raises(DataError, match=f"'{key}' is missing, which was written|don't match their checksum"):
+            fastmri.read(path)
+
     def test_all_samples(self, foreign):
         with pytest.raises(DataError, match="'kspace' has no samples: they would read as zeros"):
             fastmri.inspect(foreign(put("kspace", shape=SHAPE, dtype=np.complex64)))

@@ -22,6 +22,9 @@ import numpy as np
 from reconode.errors import DataError
 from reconode.storage import probe
 
+ARRAYS = "reconode_arrays"
+"""The attribute that names all arrays of a file of ours: one that went, or is called otherwise, is missed."""
+
 
 @contextlib.contextmanager
 def open_file(path: str | Path, samples: bool = False) -> Iterator[h5py.File]:
@@ -120,6 +123,9 @@ def plain_attributes(file: h5py.File, path: Path, header: bytes | None = None) -
     expected = attributes.pop("text_crc32", None)
     if expected is not None and expected != _text_crc(attributes, header):
         raise DataError(f"{path}: its header or attributes don't match their checksum; copy or download it again")
+    missing = set(str(attributes.pop(ARRAYS, "")).split()) - set(file)
+    if missing and expected is not None:
+        raise DataError(f"{path}: '{min(missing)}' is missing, which was written; copy or download it again")
     return attributes
 
 
@@ -136,6 +142,7 @@ def encode(datasets: Mapping[str, np.ndarray], attributes: Mapping[str, Any], he
         if header is not None:
             file.create_dataset("ismrmrd_header", data=header)
         file.attrs.update(attributes)
+        file.attrs[ARRAYS] = " ".join(sorted(file))
         plain = {key: _plain(value) for key, value in file.attrs.items()}
         # HDF5 keeps text on a heap that has no checksum of its own.
         file.attrs["text_crc32"] = _text_crc(plain, header)
