@@ -311,9 +311,9 @@ def parse(content: Any, path: PathLike = "the result") -> Result | Transfer:
         if (number == SCHEMA or SEAL in content) and not unbroken(content):
             raise Wrong(SEAL, "the hash of all that it says", "another; restore it, or run `reconode experiment` again")
     except RecursionError:
-        raise DataError(f"{os.fspath(path)}: lists within lists without end; damaged") from None
+        raise DataError(f"{path}: lists within lists without end; damaged") from None
     except Wrong as wrong:
-        raise DataError(f"{os.fspath(path)}: {wrong.key}: expected {wrong.expected}, not {wrong.came}") from None
+        raise DataError(f"{path}: {wrong.key}: expected {wrong.expected}, not {wrong.came}") from None
     return result
 
 
@@ -385,12 +385,8 @@ def _parse(path: PathLike) -> Result | Transfer:
     if not Path(path).is_file():  # a pipe would never come to an end
         raise DataError(f"{path}: no such results file")
     try:
-        text = Path(path).read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise DataError(f"{path}: cannot be read as text: {error}") from error
-    try:
-        content = json.loads(text)
-    except (ValueError, RecursionError) as error:
+        content = json.loads(Path(path).read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError) as error:
         raise DataError(f"{path}: is not JSON ({error}); delete it and run `reconode experiment run` again") from error
     return parse(content, path)
 
