@@ -20,7 +20,8 @@ SPREAD := -n $(WORKERS) --dist
 
 # What the pages are made from.
 BOOK_SOURCES := _config.yml _toc.yml CHANGELOG.md $(shell find book notebooks reconode results -type f \
-	-not -path '*/__pycache__/*' -not -path '*/.*' -not -path 'results/bench/*' 2>/dev/null)
+	-not -path '*/__pycache__/*' -not -path '*/.*' -not -path 'results/bench/*' 2>/dev/null) \
+	results/bench/browser.json
 # Any Chromium will do for the tests in a browser; Playwright downloads one where there is none.
 BROWSER := command -v chromium || command -v chromium-browser || command -v google-chrome
 BENCHMARKS := $(patsubst benchmarks/%.py,%,$(filter-out benchmarks/_%,$(wildcard benchmarks/*.py)))

@@ -9,6 +9,14 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 ARGUMENTS = ("--no-sandbox", "--disable-gpu", "--disable-background-networking")
+CARD = (
+    "--no-sandbox",
+    "--disable-background-networking",
+    "--enable-unsafe-webgpu",
+    "--use-webgpu-adapter=swiftshader",
+    "--enable-unsafe-swiftshader",
+)
+"""For a browser with WebGPU on a machine without a graphics card."""
 
 
 def served(folder: Path) -> Any:

@@ -72,8 +72,43 @@ def test_no_model_unfolds_every_eighth_line(name):
     assert score(name, eighth, 8) == pytest.approx(score("zero-filled", eighth), abs=0.25)
 
 
+MEASURED = json.loads((Path(__file__).parents[1] / "results/bench/browser.json").read_text())
+
+
 def test_what_the_first_press_loads():
     """The landing page says 0.6 MB."""
-    file = Path(__file__).parents[1] / "results/bench/browser.json"
-    measured = json.loads(file.read_text())["first_press_bytes"]
-    assert round(measured["gzipped"] / 1e6, 1) == 0.6
+    assert round(MEASURED["first_press_bytes"]["gzipped"] / 1e6, 1) == 0.6
+
+
+def test_what_a_first_visit_asks_for():
+    """The landing page before a press, and the three files after it; the site alone is asked."""
+    visit = MEASURED["first_visit"]
+    assert visit["to_other_sites"] == 0
+    assert visit["before_the_press"]["bytes"] < 1e6
+    after = visit["after_the_press"]
+    assert [r["request"].split("/")[-1].split(".")[0] for r in after] == ["worker", "manifest", "pc-flow_4x"]
+    assert sum(r["bytes"] for r in after) == pytest.approx(MEASURED["first_press_bytes"]["raw"], rel=0.02)
+    assert max(r["seconds"] for r in after) <= visit["press_to_image"]
+
+
+def test_ours_is_the_fastest_and_the_smallest_runtime():
+    """Of those that were measured; half of the next one's time at most."""
+    ours, *others = [*MEASURED["runtimes"], *MEASURED["cards"]]
+    assert ours["runtime"] == "own" and len(others) == 5
+    for other in others:
+        assert "failed" in other or other.get("times_ours", other["milliseconds"] / ours["milliseconds"]) > 2
+        assert "failed" in other or other["kilobytes_gzipped"] > 20 * ours["kilobytes_gzipped"]
+        assert "failed" in other or other["relative_error"] < 1e-5
+
+
+def test_what_a_visitor_waits_for():
+    """First picture in a second, an image within four of the press, no task over 50 ms while painting."""
+    seconds = MEASURED["visit_seconds"]
+    assert seconds["first_picture"] < 1
+    assert seconds["press_to_image"] < 4
+    assert seconds["longest_task"] <= 0.05
+
+
+def test_reconstructions_are_as_fast_as_was_wanted():
+    for case in MEASURED["cases"]:
+        assert case["seconds"] <= case.get("wanted_seconds", 60), case

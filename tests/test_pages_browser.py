@@ -23,6 +23,9 @@ AXE = ROOT / "node_modules/axe-core/axe.min.js"
 SUBFOLDER = "some/folder"
 HEAVIEST = 3_000_000
 LANDING = 1_000_000
+PRESS = 1_000_000
+"""Bytes of the first press on the landing page."""
+KEYS = ("zero", "model0")
 WIDTHS = (1280, 390)
 
 every_page = pytest.mark.parametrize("path", PAGES, ids=lambda path: path.relative_to(SITE).as_posix())
@@ -198,6 +201,30 @@ def test_the_first_page_is_light_and_loads_no_more_than_it_uses(visit: Visit) ->
     page.locator(".reconode-widget[data-ready]").wait_for(state="attached")
     assert sum(bodies.values()) <= LANDING, sorted(bodies.items(), key=lambda item: -item[1])[:5]
     assert not [url for url in bodies if re.search("mathjax|fontawesome", url, re.IGNORECASE)]
+    before = {*bodies}
+    assert not [url for url in before if "/engine/" in url]
+    page.get_by_role("button", name="Reconstruct").click()
+    page.locator(".card[data-done]").wait_for()
+    loaded = [url.split("/_static/engine/")[1].split(".")[0] for url in bodies if url not in before]
+    assert loaded == ["worker", "manifest", "pc-flow_4x"]
+    assert sum(size for url, size in bodies.items() if url not in before) < PRESS
+    assert not visit.outside
+
+
+def test_chapter_11_runs_the_models(visit: Visit) -> None:
+    """All knobs in a notebook's page, by the site's engine, and the answer stays when the phone is turned."""
+    page = visit.open("notebooks/11_when_it_breaks.html")
+    bench = page.locator('.reconode-widget[data-widget="reconstruct"]')
+    bench.get_by_role("button", name="Reconstruct").click()
+    for width in WIDTHS:
+        page.set_viewport_size({"width": width, "height": 900})
+        bench.locator(".card[data-done]").wait_for()
+        zero, model = (bench.locator(f'[data-key="{key}-psnr"]').get_attribute("data-value") for key in KEYS)
+        assert float(model) > float(zero) + 5
+        assert bench.get_by_label("Your own picture").is_visible()
+        assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    assert not visit.outside
+    assert not visit.errors
 
 
 @pytest.mark.parametrize("width", WIDTHS)

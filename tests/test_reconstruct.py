@@ -244,6 +244,20 @@ def test_the_first_visit(bench: Bench) -> None:
     assert sum(sizes) < 1_000_000
 
 
+def test_the_second_visit(bench: Bench) -> None:
+    """What has its content's fingerprint in its name is kept: the weights do not travel twice."""
+    bench.open("light.html")
+    bench.start()
+    page = bench.page.context.new_page()
+    travelled: dict[str, int] = {}
+    page.on("requestfinished", lambda r: travelled.update({r.url: r.sizes()["responseBodySize"]}))
+    page.goto(bench.address + "light.html")
+    page.get_by_role("button", name="Reconstruct").click()
+    page.locator(".card[data-done]").wait_for()
+    kept = [size for url, size in travelled.items() if "/engine/" in url]
+    assert len(kept) == 3 and sum(kept) < 1000
+
+
 # Where the engine lies
 
 
@@ -257,7 +271,11 @@ def test_an_engine_in_the_output_and_beside_the_page(bench: Bench, name: str) ->
     loaded = [re.sub(r"\.[0-9a-f]{8}|\?.*", "", url.split("/")[-1]) for url in bench.requests[before:]]
     names = ["engine.json", "worker.js", "manifest.json", "pc-flow_4x.safetensors"]
     assert loaded == names if name.startswith("book") else not {*loaded} & {*names}
-    if not name.startswith("book"):  # the weights for 8x did not come along: those for 4x serve
+    if name.startswith("book"):
+        bench.open(f"{name}#a-heading")
+        bench.page.wait_for_timeout(500)
+        assert bench.page.url.endswith("#a-heading"), "a link to a heading stays as long as nothing is changed"
+    else:  # the weights for 8x did not come along: those for 4x serve
         bench.page.get_by_role("button", name="8 ×").click()
         bench.agrees(masks.random(72, 8, center_fraction=3 / 72, seed=0), {"pc-flow": 4})
 

@@ -6,12 +6,25 @@ from typing import Any
 
 from sphinx.application import Sphinx
 
-from reconode_book import answers, api, attack, chapters, frame, landing, mending, paper_index, pictures, results_page
+from reconode_book import (
+    answers,
+    api,
+    attack,
+    chapters,
+    frame,
+    in_browser,
+    landing,
+    mending,
+    paper_index,
+    pictures,
+    results_page,
+)
 
 
 def setup(app: Sphinx) -> dict[str, Any]:
     """Sphinx calls this when it loads the extension."""
     frame.find_library()
-    for part in (frame, api, mending, pictures, paper_index, chapters, landing, results_page, answers, attack):
+    parts = (frame, api, mending, pictures, paper_index, chapters, landing, results_page, answers, attack, in_browser)
+    for part in parts:
         part.setup(app)
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}

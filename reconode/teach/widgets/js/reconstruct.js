@@ -14,7 +14,7 @@ import { Reconstructor } from "./reconstructor.js";
 import { logarithmic, quantile } from "./scores.js";
 import { fromHash, toHash } from "./shared_state.js";
 import { withLesion, withNoise } from "./spoil.js";
-import { most, stepKnobs, stepsOf } from "./steps.js";
+import { most, runsOf, stepKnobs } from "./steps.js";
 import { grids, unpack } from "./unpack.js";
 
 const UNMEASURED = [24, 38, 52]; // a dark blue: not the black of a measured column without signal
@@ -50,6 +50,7 @@ async function build({ root }, data) {
   const unchanged = toHash(state);
   state = fromHash(location.hash, state, knee.columns, Object.keys(titles), most(data.models));
   let clean = knee; // or the reader's own picture
+  const inNotebook = Boolean(data.engine.files); // whose address is not ours
   let own = "";
   let note = ""; // of it
 
@@ -170,15 +171,11 @@ async function build({ root }, data) {
     guess.ask(state.models.map((name) => titles[name]));
     const count = mask.reduce((sum, kept) => sum + kept, 0);
     if (reconstructor.started && count) {
-      const there = clean.columns / count;
-      const near = data.accelerations.reduce((a, b) => (Math.abs(Math.log(a / there)) <= Math.abs(Math.log(b / there)) ? a : b));
       slots = state.models.map((name) => {
         const every = name === "tv" ? LOOK_EVERY : 1;
         return { title: titles[name], frames: [zero], every, total: 0, milliseconds: 0 };
       });
-      const chosen = data.models.filter(({ name }) => state.models.includes(name));
-      const steps = Object.fromEntries(chosen.map((about) => [about.name, stepsOf(about, state)]));
-      const runs = state.models.map((model) => ({ model, acceleration: near, steps: steps[model] }));
+      const runs = runsOf(data, state, clean.columns / count);
       reconstructor.request(hybrid, mask, runs);
       root.dataset.asked = String(reconstructor.last);
     } else reconstructor.drop();
@@ -205,11 +202,11 @@ async function build({ root }, data) {
     live.say([`Zero-filled ${fixed(zero.psnr, 1)} decibels`, ...parts].join(", "));
   }
 
-  /** Keep the state in the address, where a link can be taken from. */
+  /** Keep the state in the address, where a link can be taken from; a heading's name in it gives way to a change only. */
   function remember() {
     const hash = toHash(state);
     more.href = `${data.more}#${hash}`;
-    if (own || (hash === unchanged && !location.hash)) return;
+    if (own || inNotebook || (hash === unchanged && !location.hash.startsWith("#mask="))) return;
     clearTimeout(waiting);
     waiting = window.setTimeout(() => history.replaceState(null, "", `#${hash}`), 300); // browsers count these
   }
@@ -364,6 +361,7 @@ async function build({ root }, data) {
     history.replaceState(null, "", address);
     message.textContent = copied ? "The link is copied." : "The link is in the address bar.";
   });
+  link.hidden = inNotebook;
   const more = make("a", { class: "more" }, "All knobs");
 
   prepare();

@@ -15,10 +15,19 @@ export function most(models) {
   return { steps: Math.max(20, ...trained.map((n) => 2 * n)), repeats: 8 };
 }
 
-/** @param {Model} model @param {Numbers} chosen @returns {number} */
-export function stepsOf(model, { steps, repeats }) {
-  if (!model.steps) return 0;
-  return (model.pieces > 1 ? repeats * model.pieces : steps) || model.steps;
+/**
+ * What to ask of the chosen models: their steps, and the weights for the acceleration nearest to the mask's.
+ * @param {{models: Model[], accelerations: number[]}} data @param {Numbers & {models: string[]}} chosen
+ * @param {number} there the mask's
+ */
+export function runsOf({ models, accelerations }, chosen, there) {
+  const far = (/** @type {number} */ a) => Math.abs(Math.log(a / there));
+  const acceleration = accelerations.reduce((a, b) => (far(a) <= far(b) ? a : b));
+  return chosen.models.map((name) => {
+    const about = models.find((m) => m.name === name);
+    const steps = about && about.pieces > 1 ? chosen.repeats * about.pieces : chosen.steps;
+    return { model: name, acceleration, steps: about?.steps ? steps || about.steps : 0 };
+  });
 }
 
 const and = (/** @type {(string | number)[]} */ parts) => [...new Set(parts)].join(" and ");
