@@ -4,7 +4,7 @@
 
 Headless Chromium, one thread, no GPU. Parts: `models`, a reconstruction from the request to the last step, at 96 x 112
 and 160 x 160; `visit`, the first press on the landing page's bench, the longest task of the page's own thread while 40
-lines are painted, and with `--site _build/html` every request of a first visit to the built landing page;
+lines are painted; `trace`, with `--site _build/html`, every request of a first visit to the built landing page;
 `runtimes` and `cards`, one evaluation of the dynamics f by other runtimes (`_runtimes.py`), from a folder in which
 
     npm install onnxruntime-web@1.30.0 @tensorflow/tfjs-core@4.22.0 @tensorflow/tfjs-backend-wasm@4.22.0 \
@@ -35,7 +35,7 @@ from reconode import export, masks, phantoms
 from reconode.teach.widgets import engine
 from reconode.teach.widgets.reconstruct import reconstruct
 
-PARTS = ("models", "visit", "runtimes", "cards")
+PARTS = ("models", "visit", "trace", "runtimes", "cards")
 
 SIZES = ((96, 112), (160, 160))
 LIMITS = {"96 x 112": {"lt-rk4": 1.5, "": 0.3}, "160 x 160": {"lt-rk4": 4.0, "": 1.0}}
@@ -217,9 +217,9 @@ def main() -> None:
                 visits = [press(browser, address) for _ in range(3)]
                 result["visit_seconds"] = {key: statistics.median(v[key] for v in visits) for key in visits[0]}
                 result["first_press_bytes"] = weigh(folder / "engine")
-                if options.site:
-                    result["first_visit"] = trace(browser, f"{address}site/")
-            elif options.runtimes:
+            elif part == "trace" and options.site:
+                result["first_visit"] = trace(browser, f"{address}site/")
+            elif part in ("runtimes", "cards") and options.runtimes:
                 result[part] = measure(part, playwright, found, address, folder / "runtimes", 3 * options.rounds)
             else:
                 continue
