@@ -30,7 +30,7 @@ def test_each_table_is_made(name):
 
 def test_the_pages_ask_for_what_there_is():
     asked = set()
-    for page in ("answers.md", "pc_flow.md"):
+    for page in ("answers.md", "pc_flow.md", "low_signal.md"):
         text = (ROOT / "book" / page).read_text()
         asked |= set(re.findall(r"```\{evidence\} (\S+)", text))
         for pair in re.findall(r"\{gap\}`([^`]+)`", text):

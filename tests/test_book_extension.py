@@ -194,7 +194,7 @@ def test_results_that_were_not_run_say_so() -> None:
 
 @pytest.mark.parametrize("folder", sorted({p.parent for p in (ROOT / "results").glob("*/*_seed*.json")}), ids=str)
 def test_results_that_were_run_are_shown(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(results_page, "_figure", lambda name, alt, draw: [f"({alt})"])
+    monkeypatch.setattr(results_page, "figure", lambda name, alt, draw: [f"({alt})"])
     shown = results_page.benchmark(folder)
     assert shown.startswith(f"## Benchmark {folder.name}")
     assert "fingerprint" in shown

@@ -14,6 +14,7 @@ from reconode_book import (
     frame,
     in_browser,
     landing,
+    low_signal,
     mending,
     paper_index,
     pictures,
@@ -24,7 +25,8 @@ from reconode_book import (
 def setup(app: Sphinx) -> dict[str, Any]:
     """Sphinx calls this when it loads the extension."""
     frame.find_library()
-    parts = (frame, api, mending, pictures, paper_index, chapters, landing, results_page, answers, attack, in_browser)
+    shown = (pictures, paper_index, chapters, landing, results_page, answers, low_signal, attack, in_browser)
+    parts = (frame, api, mending, *shown)
     for part in parts:
         part.setup(app)
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}

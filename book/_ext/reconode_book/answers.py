@@ -16,6 +16,7 @@ from docutils import nodes
 from sphinx.application import Sphinx
 from sphinx.util.docutils import SphinxRole
 
+from reconode_book import low_signal
 from reconode_book.evidence import NOT_RUN, Answers, dB, minus, plain_table
 from reconode_book.markdown import MarkdownDirective
 from reconode_book.mixes import both, mixes
@@ -333,6 +334,7 @@ EVIDENCE: dict[str, Callable[[Answers], str]] = {
     "pc-flow-way": lambda it: way(it.other("pc_flow")),
     "pc-flow-without": without,
     "pc-flow-search": search,
+    **low_signal.EVIDENCE,
 }
 """By the names that the pages use."""
 

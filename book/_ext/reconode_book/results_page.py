@@ -72,17 +72,17 @@ def benchmark(folder: Path) -> str:
     parts += trained(folder, runs)
     parts += ["### The paper's claims", claims.claims_table(runs).markdown()]
     for a in speeds:
-        parts += _figure(
+        parts += figure(
             f"{folder.name}-parameters-{a:g}x",
             f"PSNR against the number of parameters, one mark a model, benchmark {folder.name}, {a:g}×.",
             partial(drawing.psnr_against_parameters, runs, a),
         )
-        parts += _figure(
+        parts += figure(
             f"{folder.name}-training-{a:g}x",
             f"Validation PSNR over the slices seen in training, one curve a model, benchmark {folder.name}, {a:g}×.",
             partial(drawing.training_curves, runs, acceleration=a),
         )
-        parts += _figure(
+        parts += figure(
             f"{folder.name}-training-long-{a:g}x",
             f"The same for longer trainings, benchmark {folder.name}, {a:g}×.",
             partial(drawing.training_curves, runs, acceleration=a, variant=LONG),
@@ -117,7 +117,7 @@ def trained(folder: Path, runs: Sequence[Result]) -> list[str]:
         equal, far = lengths.compute_table(runs, costs), lengths.progress_table(runs)
     except DataError:
         return []
-    picture = _figure(
+    picture = figure(
         f"{folder.name}-lengths",
         "PSNR over the operations of the training, a line for each row from its table training to its longest; "
         "all lines rise, and those of PC-Flow and of LT-Euler with 26 steps end highest.",
@@ -133,7 +133,7 @@ def pictures(folder: Path) -> list[str]:
     from reconode.figures.reconstructions import reconstructions
 
     knee = recipe.in_memory(recipe.find(folder.name), 3)
-    parts = _figure(
+    parts = figure(
         f"{folder.name}-reconstructions",
         "A test knee: the target, reconstructions by several models from a quarter of k-space, and their error maps.",
         partial(reconstructions, knee, 1),
@@ -141,7 +141,7 @@ def pictures(folder: Path) -> list[str]:
     measured = folder / "steps.json"
     if measured.exists():
         rows = json.loads(measured.read_text())["rows"]
-        parts += _figure(
+        parts += figure(
             f"{folder.name}-steps",
             "PSNR of a trained FT-Euler against evaluations of f, one curve a solver.",
             partial(drawing.steps_curve, rows),
@@ -149,16 +149,16 @@ def pictures(folder: Path) -> list[str]:
     return parts
 
 
-def _figure(name: str, alt: str, draw: Callable[[], Any]) -> list[str]:
+def figure(name: str, alt: str, draw: Callable[[], Any]) -> list[str]:
     """A figure as an image with alternative text; none where there is nothing to draw."""
     from reconode.errors import DataError
 
     try:
-        figure = draw()
+        drawn = draw()
     except DataError:
         return []
     path = MADE / f"{name}.png"
-    figure.savefig(path, facecolor="white", dpi=160, metadata={"Software": None})
+    drawn.savefig(path, facecolor="white", dpi=160, metadata={"Software": None})
     return [f"```{{image}} /{path.relative_to(ROOT).as_posix()}\n:alt: {alt}\n:class: on-paper\n```"]
 
 
@@ -178,7 +178,7 @@ class FlowCurves(MarkdownDirective):
             "Below, the share of each of PC-Flow's proposals that data consistency takes back."
         )
         measured = json.loads(path.read_text())
-        return "\n".join(_figure("small-pc-flow", alt, partial(drawing.flow_curves, measured)))
+        return "\n".join(figure("small-pc-flow", alt, partial(drawing.flow_curves, measured)))
 
 
 def setup(app: Sphinx) -> None:
