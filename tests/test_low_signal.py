@@ -46,3 +46,22 @@ def test_validation_has_other_knees():
     assert {k.seed + k.number for k in test}.isdisjoint(k.seed + k.number for k in validation)
     assert TEST_SEED + 1000 < low_signal.SEED
     assert not torch.equal(test[0].scan().target, validation[0].scan().target)
+
+
+def test_the_pages_table_marks_what_is_below_zero_filled():
+    from reconode_book import answers
+    from reconode_book.low_signal import Measured, mended
+
+    def one(own):
+        return {"own": [own - 1, own + 1], "clean": [own]}
+
+    said = {
+        "knees": 2,
+        "elsewhere": {},
+        "low": {
+            "echo 0.05 plain": {"zero-filled 8x": one(19.0), "d5c5 8x": one(18.0), "d5c5+noise 8x": one(30.0)},
+            "echo 0.05 centered": {"d5c5 8x": one(20.0)},
+        },
+    }
+    table = mended(answers.small(), Measured(said), 8, "own")
+    assert "18.00 ↓ → 20.00" in table and "19.00 ↓" not in table and "30.00" not in table
