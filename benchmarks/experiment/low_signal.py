@@ -52,6 +52,7 @@ PHASES: dict[str, dict[str, float]] = {
     "smooth": {"echo": 0, "smooth": 3},
 }
 CELLS = [*(("echo", level) for level in NOISES), ("noise", 0.05), ("smooth", 0.05)]
+TUNED = [("echo", 0.05), ("echo", 0.08), ("smooth", 0.05)]
 TRUST = 0.2
 
 
@@ -117,6 +118,13 @@ def elsewhere(model: Any, acceleration: int, real: Path | None) -> Iterator[tupl
             yield path.stem, [psnr(volume)]
 
 
+def ways(network: bool, tuning: bool, phase: str) -> tuple[str, ...]:
+    """How a method is used on a cell: only networks feel an echo that is off."""
+    if not network or phase != "echo":
+        return ("plain",)
+    return ("plain", "centered") if tuning else tuple(HOW)
+
+
 def models(acceleration: int, tuned: Path | None, names: tuple[str, ...]) -> Iterator[tuple[str, Callable[[], Any]]]:
     """Names and how to load them; a fine-tuned network is "d5c5+noise"."""
     for name in (n for n in CLASSICAL if n in names):
@@ -133,15 +141,15 @@ def measure(path: Path, names: tuple[str, ...], tuned: Path | None, real: Path |
     done: dict[str, Any] = json.loads(path.read_text()) if path.exists() else {"low": {}, "elsewhere": {}}
     for acceleration in (4, 8):
         for name, load in models(acceleration, tuned, names):
-            network = name not in CLASSICAL
+            network, tuning = name not in CLASSICAL, "+" in name
             row = f"{name} {acceleration}x"
-            for phase, level in CELLS:
-                for how in HOW if network and phase == "echo" else ("plain",):
+            for phase, level in TUNED if tuning else CELLS:
+                for how in ways(network, tuning, phase):
                     cells = done["low"].setdefault(f"{phase} {level:g} {how}", {})
                     if row not in cells:
                         cells[row] = scores(HOW[how](load()), phase, level, acceleration)
                         write(done, path)
-            if "+" in name or (tuned is not None and name in ("d5c5", "pc-flow")):
+            if tuning or (tuned is not None and name in ("d5c5", "pc-flow")):
                 there = done["elsewhere"].setdefault(row, {})
                 if not there:
                     there.update(elsewhere(load(), acceleration, real))
