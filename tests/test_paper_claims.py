@@ -16,7 +16,6 @@ from reconode.experiment.cite import citation, provenance
 from reconode.experiment.claims import AHEAD, BEHIND, CLAIMS, TIE, Claim, difference, judge, verdict
 from reconode.experiment.rows import compare, make_row, two_way
 from reconode.metrics import Interval
-from reconode.storage import weights
 
 
 def runs(*made, **changes):
@@ -128,7 +127,7 @@ def test_a_citation_says_where_to_look():
 
 
 def test_provenance_is_the_files_hash():
-    path = weights.shipped("d5c5", 4)
+    path = zoo.shipped("d5c5", 4)
     digest = hashlib.sha256(path.read_bytes()).hexdigest()
     assert provenance("d5c5", 4) == f"{path.name} {digest[:12]}"
     with pytest.raises(DataError, match="no weights of tv at 4x"):

@@ -68,7 +68,8 @@ def training(folder: Path, runs: Path, model: str, mix: str, seed: int, unseen: 
     scores |= {t.test: mean(t.volumes) for t in moved.tests if t.group == REAL or t.test in OTHER}
     slices = {t.test: [s.psnr for s in t.slices] for t in moved.tests if t.group == REAL}
     best = runs / name.removesuffix(".json") / BEST
-    file = best if best.exists() else zoo.shipped(model, ACCELERATION) if mix == "broad" and seed == 0 else None
+    kept = zoo.shipped(f"{model}_table", ACCELERATION) if mix == "broad" and seed == 0 else None
+    file = best if best.exists() else kept
     if file is not None:
         network = zoo.load(model, ACCELERATION, file=file)
         assert isinstance(network, nn.Module)

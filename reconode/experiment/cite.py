@@ -5,10 +5,10 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 
+from reconode import zoo
 from reconode.errors import DataError
 from reconode.experiment.rows import Row, compare
 from reconode.metrics import Interval
-from reconode.storage import weights
 
 
 def citation(row: Row, against: Sequence[Row] = ()) -> str:
@@ -38,13 +38,13 @@ def provenance(name: str, acceleration: float) -> str:
     """The file of the shipped weights that made an image, and the beginning of its SHA-256.
 
     Args:
-        name: a model, followed by ``_variant`` where there is one.
+        name: as :func:`reconode.zoo.load` takes it.
         acceleration: of its weights.
 
     Raises:
         DataError: where no weights of it come with the library.
     """
-    path = weights.shipped(name, acceleration)
+    path = zoo.shipped(name, acceleration)
     if path is None:
         raise DataError(f"no weights of {name} at {acceleration:g}x come with the library")
     return f"{path.name} {hashlib.sha256(path.read_bytes()).hexdigest()[:12]}"
