@@ -9,6 +9,7 @@ two models to each way of going too far. Frames are not kept in the repository.
 from __future__ import annotations
 
 import argparse
+import functools
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -85,6 +86,19 @@ def record(page: Any, address: str, snap: Callable[[str], None]) -> None:
         finish()
         snap(f"bench-{name}")
 
+    page.goto(f"{address}notebooks/11_when_it_breaks.html")
+    bench = page.locator('.reconode-widget[data-widget="reconstruct"][data-ready]')
+    bench.get_by_role("button", name="Reconstruct").click()
+    bench.locator(".card[data-done]").wait_for()
+    bench.scroll_into_view_if_needed()
+    snap("chapter-11")
+
+
+def still(page: Any, address: str, snap: Callable[[str], None]) -> None:
+    """What a visitor without JavaScript sees."""
+    page.goto(f"{address}book/index.html")
+    snap("landing-no-script")
+
 
 def main() -> None:
     from playwright.sync_api import sync_playwright
@@ -115,7 +129,14 @@ def main() -> None:
                 page.screenshot(path=options.folder / f"{look}-{count:02}-{name}.png", full_page=tall)
                 count += 1
 
-            record(page, f"http://127.0.0.1:{server.server_port}/", snap)
+            address = f"http://127.0.0.1:{server.server_port}/"
+            record(page, address, snap)
+            context.close()
+            context = browser.new_context(
+                viewport={"width": width, "height": 900}, color_scheme=scheme, java_script_enabled=False
+            )
+            page = context.new_page()
+            still(page, address, functools.partial(snap, page=page))
             context.close()
         browser.close()
         server.shutdown()

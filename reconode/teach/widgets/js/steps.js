@@ -48,7 +48,7 @@ export function stepKnobs({ models, changed }) {
     });
   let pieces = 1;
   const free = knob("steps", String);
-  const pieced = knob("repeats", (value) => `${value}, ${value * pieces} in all`);
+  const pieced = knob("repeats", (value) => `${value} × ${pieces} = ${value * pieces}`);
   const why = make("p", { class: "hint" });
   return {
     element: make("div", {}, free.element, pieced.element, why),
@@ -68,7 +68,7 @@ export function stepKnobs({ models, changed }) {
       for (const model of others) {
         pieces = model.pieces;
         const own = model.steps / pieces;
-        pieced.rename(`Steps on each of ${model.title}’s ${pieces} pieces of time (trained with ${own})`);
+        pieced.rename(`Steps of ${model.title} on each piece (trained with ${own})`);
         pieced.set(chosen.repeats || own);
       }
       if (endless.length) {
