@@ -124,3 +124,23 @@ def test_weighted_data_consistency_is_a_tie(measured):
     row = "pc-flow 4x"
     gain = mean(measured, "echo 0.08 weighted", row, "clean") - mean(measured, "echo 0.08 centered", row, "clean")
     assert 0.15 < gain < 0.35 and gain == max(found["clean"])
+
+
+@pytest.mark.parametrize(
+    "claim, cell, row, decibels",
+    [
+        (test_it_is_not_the_noise, "noise 0.05 plain", "d5c5 4x", -2),
+        (test_it_is_the_echo, "echo 0.05 plain", "pc-flow 4x", +2),
+        (test_it_is_the_echo, "echo 0.05 plain", "pc-flow 8x", +1),
+        (test_smooth_phase_is_another_matter, "smooth 0.05 plain", "d5c5 8x", +1),
+        (test_the_mend, "echo 0.08 centered", "lt-rk4 8x", -1),
+        (test_the_mend, "echo 0.03 plain", "wavelet 8x", +1),
+        (test_weighted_data_consistency_is_a_tie, "echo 0.05 weighted", "d5c5 8x", +1),
+    ],
+)
+def test_a_turned_row_fails_the_claim(measured, claim, cell, row, decibels):
+    claim(measured)
+    for scores in measured["low"][cell][row].values():
+        scores[:] = [score + decibels for score in scores]
+    with pytest.raises(AssertionError):
+        claim(measured)
