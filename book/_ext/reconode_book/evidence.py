@@ -33,7 +33,7 @@ class Answers:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.runs: list[Result] = results.read_all(folder)
-        self.moved: list[Transfer] = results.read_all_transfer(folder)
+        self.moved: list[Transfer] = transfers(folder)
 
     def other(self, name: str) -> Any:
         """A measurement that is no run: its JSON, or None."""
@@ -214,6 +214,11 @@ class Answers:
             return "\n".join(one.markdown() for one in tables.transfer_tables(self.moved, group, acceleration))
         except ReconodeError:
             return f"{NOT_RUN.capitalize()}.\n"
+
+
+def transfers(folder: Path) -> list[Transfer]:
+    """The transfer tests that pages show by length of training; other mixes and the like have tables of their own."""
+    return [r for r in results.read_all_transfer(folder) if r.variant in ("", *zoo.VARIANTS)]
 
 
 def dB(c: Comparison) -> str:  # noqa: N802 - the unit's name

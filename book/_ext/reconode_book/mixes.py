@@ -54,7 +54,7 @@ def mixes(it: Answers) -> str:
     if measured is None:
         return f"{NOT_RUN.capitalize()}."
     lines = []
-    for model in dict.fromkeys(one["model"] for one in measured["trainings"]):
+    for model in dict.fromkeys(one["model"] for one in measured["trainings"] if one["mix"] != "broad"):
         for mix in dict.fromkeys(one["mix"] for one in measured["trainings"] if one["model"] == model):
             found = trainings(measured, model, mix)
             cells = [_cell(measured, model, mix, source) for source in SOURCES]

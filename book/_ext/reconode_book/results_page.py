@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from sphinx.application import Sphinx
 
+from reconode_book.evidence import transfers
 from reconode_book.frame import MADE, ROOT
 from reconode_book.markdown import MarkdownDirective, table
 
@@ -63,7 +64,7 @@ def benchmark(folder: Path) -> str:
     from reconode.experiment import claims, results, tables
     from reconode.figures import results as drawing
 
-    runs, moved = results.read_all(folder), results.read_all_transfer(folder)
+    runs, moved = results.read_all(folder), transfers(folder)
     speeds = sorted({r.acceleration for r in runs})
     parts = [f"## Benchmark {folder.name}", tables.table1(runs, folder.name, speeds).markdown()]
     for variant in (LONG, FINE):
