@@ -10,7 +10,7 @@ lines are painted; `trace`, with `--site _build/html`, every request of a first 
     npm install onnxruntime-web@1.30.0 @tensorflow/tfjs-core@4.22.0 @tensorflow/tfjs-backend-wasm@4.22.0 \
         @tensorflow/tfjs-backend-webgl@4.22.0 @tensorflow/tfjs-backend-webgpu@4.22.0 @tensorflow/tfjs-backend-cpu@4.22.0
 
-was run. With `--part` one part is measured anew and the file keeps the others, each with the machine's load then.
+was run. The file keeps the parts that are not measured anew, each with the machine's load at its time.
 Rounds are interleaved. CPU seconds are the renderer's, so that a busy machine can be told from slow code.
 """
 
@@ -186,12 +186,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--json", type=Path, help="write the result to this file")
     parser.add_argument("--rounds", type=int, default=7, help="reconstructions a case (default: 7)")
-    parser.add_argument("--part", choices=PARTS, help="measure this alone; the file keeps what it has of the others")
+    parser.add_argument("--part", choices=PARTS, help="measure this alone")
     parser.add_argument("--site", type=Path, help="the built site, for every request of a first visit")
     parser.add_argument("--runtimes", type=Path, help="folder with node_modules of the other runtimes")
     options = parser.parse_args()
     wanted = PARTS if options.part is None else (options.part,)
-    kept = json.loads(options.json.read_text()) if options.part and options.json and options.json.exists() else {}
+    kept = json.loads(options.json.read_text()) if options.json and options.json.exists() else {}
     load: dict[str, list[float]] = kept.get("load_average", {})
     result: dict[str, Any] = {"benchmark": "browser", **kept}
     with tempfile.TemporaryDirectory() as place, sync_playwright() as playwright:
