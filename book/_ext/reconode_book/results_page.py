@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Sequence
 from functools import partial
+from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +17,7 @@ from reconode_book.markdown import MarkdownDirective, table
 
 if TYPE_CHECKING:
     from reconode.experiment.results import Result
+    from reconode.experiment.typeset import Table
 
 RESULTS = ROOT / "results"
 NOT_RUN = "not run"
@@ -62,49 +64,69 @@ def paper_only() -> str:
 def benchmark(folder: Path) -> str:
     """Its Table 1, ablations and transfer, each as far as it was run."""
     from reconode.experiment import claims, results, tables
-    from reconode.figures import results as drawing
 
     runs, moved = results.read_all(folder), transfers(folder)
     speeds = sorted({r.acceleration for r in runs})
-    parts = [f"## Benchmark {folder.name}", tables.table1(runs, folder.name, speeds).markdown()]
-    for variant in (LONG, FINE):
-        there = sorted({r.acceleration for r in runs if r.variant == variant})
-        parts += [tables.table1(runs, folder.name, there, variant).markdown()] if there else []
+    parts = [f"## Benchmark {folder.name}"]
+    for variant in (LONG, FINE, ""):  # one acceleration a table: two are wider than a page
+        there = sorted({r.acceleration for r in runs if r.variant == variant and (r.training or not variant)})
+        parts += [shown(tables.table1(runs, folder.name, [a], variant)) for a in there]
     parts += trained(folder, runs)
-    parts += ["### The paper's claims", claims.claims_table(runs).markdown()]
-    for a in speeds:
-        parts += figure(
-            f"{folder.name}-parameters-{a:g}x",
-            f"PSNR against the number of parameters, one mark a model, benchmark {folder.name}, {a:g}×.",
-            partial(drawing.psnr_against_parameters, runs, a),
-        )
-        parts += figure(
-            f"{folder.name}-training-{a:g}x",
-            f"Validation PSNR over the slices seen in training, one curve a model, benchmark {folder.name}, {a:g}×.",
-            partial(drawing.training_curves, runs, acceleration=a),
-        )
-        parts += figure(
-            f"{folder.name}-training-long-{a:g}x",
-            f"The same for longer trainings, benchmark {folder.name}, {a:g}×.",
-            partial(drawing.training_curves, runs, acceleration=a, variant=LONG),
-        )
+    parts += ["### The paper's claims", shown(claims.claims_table(runs))]
     if folder.name == "small":
         parts += pictures(folder)
+    parts += curves(folder, runs, speeds)
     kinds = sorted({(r.variant, r.acceleration) for r in runs if r.family == "ablation"})
     baselines = {(r.variant, r.acceleration) for r in runs if r.model == "lt-rk4"}
     parts += ["### Ablations"] if kinds else []
     for variant, a in (kind for kind in kinds if kind in baselines):
-        name = f"lt-rk4_{variant}" if variant else "lt-rk4"
-        parts.append(tables.ablation_table(runs, name, a).markdown())
+        parts += fold(tables.ablation_table(runs, f"lt-rk4_{variant}" if variant else "lt-rk4", a))
     parts.append("### By contrast")
-    parts += [tables.contrast_table(runs, a).markdown() for a in speeds]
+    for a in speeds:
+        parts += fold(tables.contrast_table(runs, a))
     parts.append("### Does it transfer?")
     found = {(t.group, r.acceleration) for r in moved for t in r.tests}
     pairs = sorted(found, key=lambda pair: (results.GROUPS.index(pair[0]), pair[1]))
-    parts += [one.markdown() for pair in pairs for one in tables.transfer_tables(moved, *pair)] or [
-        NOT_RUN.capitalize() + "."
-    ]
+    folded = [part for pair in pairs for one in tables.transfer_tables(moved, *pair) for part in fold(one)]
+    parts += folded or [NOT_RUN.capitalize() + "."]
     return "\n\n".join(parts)
+
+
+def shown(made: Table) -> str:
+    """A table under its caption, which stands out from the notes of the table before."""
+    caption, _, rest = made.markdown().partition("\n\n")
+    return f"**{caption}**\n\n{rest}"
+
+
+def fold(made: Table) -> list[str]:
+    """A table below its caption, to be opened: whoever looks for one need not scroll past all."""
+    caption, _, rest = made.markdown().partition("\n\n")
+    return [f"<details class='fold'><summary>{escape(caption)}</summary>", rest, "</details>"]
+
+
+def curves(folder: Path, runs: Sequence[Result], accelerations: Sequence[float]) -> list[str]:
+    """PSNR against parameters, and over the training."""
+    from reconode.figures import results as drawing
+
+    name, parts = folder.name, []
+    for a in accelerations:
+        of = f"benchmark {name}, {a:g}×."
+        parts += figure(
+            f"{name}-parameters-{a:g}x",
+            f"PSNR against the number of parameters, one mark a model, {of}",
+            partial(drawing.psnr_against_parameters, runs, a),
+        )
+        parts += figure(
+            f"{name}-training-{a:g}x",
+            f"Validation PSNR over the slices seen in training, one curve a model, {of}",
+            partial(drawing.training_curves, runs, acceleration=a),
+        )
+        parts += figure(
+            f"{name}-training-long-{a:g}x",
+            f"The same for longer trainings, {of}",
+            partial(drawing.training_curves, runs, acceleration=a, variant=LONG),
+        )
+    return parts
 
 
 def trained(folder: Path, runs: Sequence[Result]) -> list[str]:
@@ -124,7 +146,7 @@ def trained(folder: Path, runs: Sequence[Result]) -> list[str]:
         "all lines rise, and those of PC-Flow and of LT-Euler with 26 steps end highest.",
         partial(drawing.gains_of_length, runs, costs),
     )
-    return ["### Equal compute", equal.markdown(), "### How far from flat", far.markdown(), *picture]
+    return ["### Equal compute", shown(equal), "### How far from flat", shown(far), *picture]
 
 
 def pictures(folder: Path) -> list[str]:
