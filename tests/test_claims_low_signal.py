@@ -126,6 +126,34 @@ def test_weighted_data_consistency_is_a_tie(measured):
     assert 0.15 < gain < 0.35 and gain == max(found["clean"])
 
 
+VARIANTS = ("control", "noise", "phase", "clean", "all")
+
+
+def tuned(measured, cell, acceleration=4):
+    """D5C5's fine-tunings."""
+    return {v: mean(measured, cell, f"d5c5+{v} {acceleration}x") for v in VARIANTS}
+
+
+def test_training_does_not_mend_it(measured):
+    said(PAGE, "faster phase gains most, about a tenth of what centering brings")
+    plain, centered = (tuned(measured, f"echo 0.05 {how}") for how in ("plain", "centered"))
+    gains = {v: plain[v] - plain["control"] for v in VARIANTS}
+    assert max(gains, key=gains.get) == "phase"
+    assert gains["phase"] < 0.15 * (centered["control"] - plain["control"])
+    said(PAGE, "the rest are ties with more of the same")
+    assert all(abs(gains[v]) <= TIE for v in VARIANTS if v != "phase")
+    said(PAGE, "Once the echo is centered all are ties, heavier noise included")
+    assert all(abs(centered[v] - centered["control"]) <= TIE for v in VARIANTS)
+
+
+def test_what_training_costs_elsewhere(measured):
+    said(PAGE, "Clean targets and all three together cost the benchmark's own knees a little")
+    test = {v: statistics.mean(measured["elsewhere"][f"d5c5+{v} 4x"]["test"]) for v in VARIANTS}
+    for variant in ("clean", "all"):
+        assert 0.1 < test["control"] - test[variant] <= 0.3
+    assert all(abs(test[v] - test["control"]) < 0.1 for v in ("noise", "phase"))
+
+
 @pytest.mark.parametrize(
     "claim, cell, row, decibels",
     [
@@ -136,6 +164,8 @@ def test_weighted_data_consistency_is_a_tie(measured):
         (test_the_mend, "echo 0.08 centered", "lt-rk4 8x", -1),
         (test_the_mend, "echo 0.03 plain", "wavelet 8x", +1),
         (test_weighted_data_consistency_is_a_tie, "echo 0.05 weighted", "d5c5 8x", +1),
+        (test_training_does_not_mend_it, "echo 0.05 plain", "d5c5+noise 4x", +1),
+        (test_training_does_not_mend_it, "echo 0.05 centered", "d5c5+all 4x", +1),
     ],
 )
 def test_a_turned_row_fails_the_claim(measured, claim, cell, row, decibels):

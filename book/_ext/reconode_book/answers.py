@@ -324,6 +324,7 @@ EVIDENCE: dict[str, Callable[[Answers], str]] = {
         f"transfer-{group}": lambda it, group=group: it.transfer(group)
         for group in ("real", "noise", "phase", "anatomy", "mask", "acceleration", "resolution")
     },
+    "transfer-low": lambda it: it.transfer("low signal"),
     "transfer-real-8x": lambda it: it.transfer("real", 8),
     "real-knee": real_knee,
     "real-fine": real_fine,
