@@ -310,7 +310,7 @@ def test_fine_tuned_against_total_variation_on_real_files():
     }
     assert all(ssim[n] > max(ssim["tv"], ssim["zero-filled"], ssim["wavelet"]) for n in ssim if n.endswith("_fine"))
     said(ANSWERS, "On the calibration phantom all are far above, for total variation and")
-    said(ANSWERS, "On the knee PC-Flow and LT-Euler-26 are above on both echoes, the others about level with it")
+    said(ANSWERS, "On the knee PC-Flow and LT-Euler-26 are above on both echoes, the others within half a decibel of it")
     at = transfers(8)
     fine = [name for name in at["brain_t1w"] if name.endswith("_fine")]
     assert all(at["brain_t1w"][name] < min(at["brain_t1w"]["tv"], at["brain_t1w"]["zero-filled"]) for name in fine)
@@ -319,7 +319,7 @@ def test_fine_tuned_against_total_variation_on_real_files():
     for echo in (at["knee_mese_te1"], at["knee_mese_te4"]):
         many = {"pc-flow_fine", "lt-euler-26_fine"}
         assert all(echo[name] > echo["tv"] + 0.5 for name in many)
-        assert all(abs(echo[name] - echo["tv"]) < 0.3 for name in set(fine) - many)
+        assert all(abs(echo[name] - echo["tv"]) < 0.5 for name in set(fine) - many)
 
 
 def test_the_wavelet_on_real_files():
