@@ -310,7 +310,9 @@ def test_fine_tuned_against_total_variation_on_real_files():
     }
     assert all(ssim[n] > max(ssim["tv"], ssim["zero-filled"], ssim["wavelet"]) for n in ssim if n.endswith("_fine"))
     said(ANSWERS, "On the calibration phantom all are far above, for total variation and")
-    said(ANSWERS, "On the knee PC-Flow and LT-Euler-26 are above on both echoes, the others within half a decibel of it")
+    said(
+        ANSWERS, "On the knee PC-Flow and LT-Euler-26 are above on both echoes, the others within half a decibel of it"
+    )
     at = transfers(8)
     fine = [name for name in at["brain_t1w"] if name.endswith("_fine")]
     assert all(at["brain_t1w"][name] < min(at["brain_t1w"]["tv"], at["brain_t1w"]["zero-filled"]) for name in fine)
