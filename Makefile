@@ -67,12 +67,12 @@ lint: $(INSTALLED)  ## ruff (lint, format; notebooks too), spelling, types
 lab: $(INSTALLED)  ## open the notebooks in JupyterLab
 	$(BIN)/python -m jupyter lab notebooks
 
-# MINUTES for all kinds together; FILES of each at most.
-MINUTES ?= 120
+# MINUTES for all kinds together; FILES of each at most. MORE=--more adds to what is there, where sessions are short.
+MINUTES ?= 60
 FILES ?= 10000
 fuzz: $(INSTALLED)  ## thousands of damaged files and killed trainings, into results/ (make test tries a few)
-	$(RUN) $(BIN)/python benchmarks/attack/fuzz.py --files $(FILES) --minutes $(MINUTES) --json results/fuzz.json
-	$(RUN) $(BIN)/python benchmarks/attack/kills.py --kills 100 --minutes $(MINUTES) --json results/kills.json
+	$(RUN) $(BIN)/python benchmarks/attack/fuzz.py --files $(FILES) --minutes $(MINUTES) $(MORE) --json results/fuzz.json
+	$(RUN) $(BIN)/python benchmarks/attack/kills.py --kills 100 --minutes $(MINUTES) $(MORE) --json results/kills.json
 
 bench: $(BENCHMARKS:%=bench-%)  ## run the measurements, into results/bench and benchmarks/README.md
 	$(BIN)/python benchmarks/_report.py

@@ -33,7 +33,7 @@ UNTOLD = tuple(f"silent without target, {name}" for name in ("no target", "new p
 @pytest.mark.timeout(0)
 @pytest.mark.parametrize("kind, files", [(kind, 40 if "volumes" in kind else 60) for kind in fuzz.KINDS])
 def test_a_sample(kind, files):
-    done, counts, noted = fuzz.attack(kind, files, time.monotonic() + 600, 100_000)
+    done, counts, noted, _ = fuzz.attack(kind, files, time.monotonic() + 600, 100_000)
     said = fuzz.summary(done, counts, 1.0)
     assert done == files and not noted.keys() - {fuzz.CHECK, *UNTOLD}, noted
     assert said["crashes"] == said["hangs"] == said["tracebacks"] == said["silent"] == 0
@@ -57,12 +57,12 @@ def test_a_reader_that_dies_or_sleeps_is_counted_and_the_next_goes_on(monkeypatc
 
     monkeypatch.setattr(fuzz.readers, "attempts", attempts)
     monkeypatch.setattr(fuzz, "PATIENCE", 2.0)
-    done, counts, noted = fuzz.attack("any", 12, time.monotonic() + 120)
+    done, counts, noted, last = fuzz.attack("any", 12, time.monotonic() + 120)
     said = fuzz.summary(done, counts, 1.0)
     assert (said["files"], said["crashes"], said["hangs"], said["tracebacks"]) == (12, 1, 1, 1)
     assert (said["silent"], said["silent_without_target"]) == (2, 2)
     assert (said["refused"], said["crashes_caught"], said["unharmed"]) == (2, 2, 3)
-    assert noted["crash"] == [3] and noted["hang"] == [5]
+    assert noted["crash"] == [3] and noted["hang"] == [5] and last == 12
 
 
 def test_checksums_of_metadata_are_hdf5s_own(tmp_path):

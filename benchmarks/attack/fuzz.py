@@ -26,7 +26,6 @@ import time
 import warnings
 from multiprocessing.connection import Connection
 from pathlib import Path
-from typing import Any
 
 import readers
 import torch
@@ -78,8 +77,8 @@ def victim(kind: str, first: int, again: bool, pipe: Connection) -> None:
 
 def attack(
     kind: str, files: int, until: float, first: int = 0
-) -> tuple[int, collections.Counter[str], dict[str, list[int]]]:
-    """How many files were tried, what became of them, and the numbers of those that matter."""
+) -> tuple[int, collections.Counter[str], dict[str, list[int]], int]:
+    """How many files were tried, what became of them, the numbers of those that matter, and the next file's number."""
     counts: collections.Counter[str] = collections.Counter()
     noted: dict[str, list[int]] = {}
     seed, done, again = first, 0, False
@@ -120,7 +119,7 @@ def attack(
             done += 1
             note(ended)
             seed += 1
-    return done, counts, noted
+    return done, counts, noted, seed
 
 
 def summary(done: int, counts: collections.Counter[str], seconds: float) -> dict[str, int]:
@@ -152,17 +151,21 @@ def main() -> None:
     parser.add_argument("--minutes", type=float, default=60.0, help="for all kinds together")
     parser.add_argument("--first", type=int, default=0, help="number of the first file: other numbers, other damage")
     parser.add_argument("--kind", choices=list(KINDS), action="append", help="all by default")
+    parser.add_argument("--more", action="store_true", help="add to what the results file has, up to --files")
     parser.add_argument("--json", type=Path)
     arguments = parser.parse_args()
     torch.set_num_threads(1)
     kinds = arguments.kind or list(KINDS)
-    there = arguments.kind and arguments.json is not None and arguments.json.exists()
-    said: dict[str, Any] = json.loads(arguments.json.read_text())["kinds"] if there else {}
+    there = (arguments.kind or arguments.more) and arguments.json is not None and arguments.json.exists()
+    said: dict[str, dict[str, int]] = json.loads(arguments.json.read_text())["kinds"] if there else {}
     for kind in kinds:
         start = time.monotonic()
         share = KINDS[kind] / sum(KINDS[k] for k in kinds)
-        done, counts, noted = attack(kind, arguments.files, start + 60 * arguments.minutes * share, arguments.first)
-        said[kind] = summary(done, counts, time.monotonic() - start)
+        before = said.get(kind, {}) if arguments.more else {}
+        files, first = arguments.files - before.get("files", 0), before.get("next", arguments.first)
+        done, counts, noted, last = attack(kind, files, start + 60 * arguments.minutes * share, first)
+        now = summary(done, counts, time.monotonic() - start)
+        said[kind] = {key: value + before.get(key, 0) for key, value in now.items()} | {"next": last}
         print(f"{kind}: {said[kind]}", flush=True)
         for what, seeds in noted.items():
             print(f"  {what}: {len(seeds)}, seeds {seeds[:8]}", flush=True)
