@@ -37,9 +37,13 @@ class MissingExtraError(ReconodeError, ImportError):
 
 
 def out_of_memory(error: BaseException) -> bool:
-    """Whether memory ran out, on a card or in the machine; PyTorch says the second by a plain RuntimeError."""
+    """Whether memory ran out, on a card or in the machine; PyTorch says the second by a plain RuntimeError.
+
+    So does Python of a thread that it cannot start, and by an ImportError of a library that it cannot load.
+    """
+    words = ("allocate memory", "bad_alloc", "start new thread", "failed to map segment", "Cannot allocate")
     return (
         isinstance(error, MemoryError)
         or type(error).__name__ == "OutOfMemoryError"
-        or (isinstance(error, RuntimeError) and "allocate memory" in str(error))
+        or (isinstance(error, RuntimeError | ImportError) and any(word in str(error) for word in words))
     )

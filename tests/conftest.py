@@ -92,18 +92,28 @@ def make_volume(tmp_path: Path) -> Callable[..., Path]:
 
 
 @pytest.fixture
-def small_disk(tmp_path):
-    """A file system of 256 KiB; skipped where this user may not mount one."""
-    folder = tmp_path / "disk"
-    folder.mkdir()
-    mount = shutil.which("mount")
-    if (
-        mount is None
-        or subprocess.run([mount, "-t", "tmpfs", "-o", "size=256k", "tmpfs", folder], capture_output=True).returncode
-    ):
-        pytest.skip("cannot mount a tmpfs here")
-    yield folder
-    subprocess.run(["umount", folder], check=True)
+def disk(tmp_path: Path) -> Iterator[Callable[[int], Path]]:
+    """A function that makes a file system of so many KiB; skips where this user may not mount one."""
+    mount, made = shutil.which("mount"), list[Path]()
+
+    def make(size: int) -> Path:
+        folder = tmp_path / f"disk{len(made)}"
+        folder.mkdir()
+        command = [str(mount), "-t", "tmpfs", "-o", f"size={size}k", "tmpfs", str(folder)]
+        if mount is None or subprocess.run(command, capture_output=True).returncode:
+            pytest.skip("cannot mount a tmpfs here")
+        made.append(folder)
+        return folder
+
+    yield make
+    for folder in made:
+        subprocess.run(["umount", folder], check=True)
+
+
+@pytest.fixture
+def small_disk(disk: Callable[[int], Path]) -> Path:
+    """A file system of 256 KiB."""
+    return disk(256)
 
 
 @pytest.fixture(scope="module")

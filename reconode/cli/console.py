@@ -42,7 +42,7 @@ class Commands(TyperGroup):
         except KeyboardInterrupt as error:
             notes.print("[bold]stopped[/]; the files that are there are whole, run the command again to go on")
             raise typer.Exit(getattr(error, "status", INTERRUPTED)) from None
-        except (MemoryError, RuntimeError) as error:
+        except (MemoryError, RuntimeError, ImportError) as error:
             if not out_of_memory(error):
                 raise
             notes.print(f"[bold red]error:[/] {NO_MEMORY}")
@@ -97,7 +97,7 @@ def run_batch(
                     raise  # the next file could not be written either
             except ReconodeError as error:
                 batch.failed.append({"file": name(job), "error": str(error)})
-            except (MemoryError, RuntimeError) as error:
+            except (MemoryError, RuntimeError, ImportError) as error:
                 if not out_of_memory(error):
                     raise
                 batch.failed.append({"file": name(job), "error": f"{name(job)}: {NO_MEMORY}"})

@@ -135,11 +135,12 @@ def volumes(folder: str | Path) -> list[Path]:
         DataError: for a path that isn't there, or a folder without volumes.
     """
     folder = Path(folder)
-    if folder.is_file():
-        return [folder]
-    if not folder.is_dir():
-        raise DataError(f"{folder}: no such file or folder")
-    found = sorted(p for p in folder.glob("*.h5") if not p.name.startswith("."))
+    with hdf5.errors_of(folder):
+        if folder.is_file():
+            return [folder]
+        if not folder.is_dir():
+            raise DataError(f"{folder}: no such file or folder")
+        found = sorted(p for p in folder.iterdir() if p.suffix == ".h5" and not p.name.startswith("."))
     if not found:
         raise DataError(f"{folder}: no volumes here: expected files that end in .h5")
     return found
