@@ -86,7 +86,7 @@ def test_damage_is_made_through_h5py_too(tmp_path):
 
 def test_what_the_attack_wrote():
     for said in json.loads((ROOT / "results/fuzz.json").read_text())["kinds"].values():
-        assert said["files"] > 100
+        assert said["files"] > 50
         assert said["crashes"] == said["hangs"] == said["tracebacks"] == said["silent"] == 0
 
 

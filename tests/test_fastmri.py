@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import xml.etree.ElementTree as ElementTree
 
 import h5py
@@ -330,3 +331,15 @@ class TestWriteErrors:
         (tmp_path / "file").write_text("")
         with pytest.raises(OutputError, match="cannot write"):
             fastmri.write(tmp_path / "file" / "a.h5", fft(smooth_images(1, 64, 36)), acquisition="X", recon=(32, 32))
+
+
+def test_paths_that_lead_nowhere(tmp_path):
+    (tmp_path / "loop.h5").symlink_to(tmp_path / "loop.h5")
+    os.mkfifo(tmp_path / "pipe.h5")
+    for path, words in (
+        (tmp_path / "loop.h5", "not a path that can be read"),
+        (tmp_path / ("n" * 300), "not a path that can be read"),
+        (tmp_path / "pipe.h5", "not a regular file"),
+    ):
+        with pytest.raises(DataError, match=words):
+            fastmri.inspect(path)

@@ -156,16 +156,6 @@ class Answers:
         said = zoo.find(model).title.removeprefix("ReconODE-")
         return said + {"slow": " at FA's rate", "long": ", long", "fine": ", fine"}.get(variant, "")
 
-    def say(self, a: str, b: str, acceleration: float = 4) -> str:
-        """One clause on a comparison, in words that its interval allows."""
-        c = self.against(a, b, acceleration)
-        names = f"{self.title(a)} against {self.title(b)}"
-        if c is None:
-            return f"{names}: {NOT_RUN}"
-        low, high = c.difference.low, c.difference.high
-        words = "better" if low > 0 else "worse" if high < 0 else "no difference that these knees show"
-        return minus(f"{names}: {words}, {dB(c)} dB")
-
     def moved_psnr(self, test: str, acceleration: float = 4) -> dict[str, float]:
         """Each row's PSNR on a transfer test, mean over its volumes and seeds, by its name."""
         found: dict[str, list[float]] = {}
