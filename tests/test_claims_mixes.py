@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 
-from claims import ROOT, SMALL, TIE, row, said
+from claims import ROOT, SMALL, TIE, compare, everything, row, said
 from reconode_book.mixes import REAL, SOURCES, gain, trainings
 
 from reconode.experiment import results
+from reconode.experiment.claims import judge
 
 ANSWERS = (ROOT / "book" / "answers.md").read_text(encoding="utf-8")
 MEASURED = json.loads((SMALL / "mixes.json").read_text())
@@ -61,3 +62,24 @@ def test_what_was_not_run():
     said(ANSWERS, "*wide*, which does both, and other models on these mixes were not run")
     others = [(one["model"], one["mix"]) for one in MEASURED["trainings"] if one["mix"] != "broad"]
     assert sorted(others) == [("d5c5", "natural"), ("d5c5", "sizes")]
+
+
+def test_one_model_for_both_accelerations():
+    said(ANSWERS, "PC-Flow trained so ties with its own two at either acceleration")
+    said(ANSWERS, "stays above the wavelet by more than the floor")
+    for acceleration, other in ((4, "long"), (8, "fine")):
+        found = compare("pc-flow_both", f"pc-flow_{other}", acceleration)
+        assert judge(found, found.mean, found.mean) == "tie"
+        assert compare("pc-flow_both", "wavelet", acceleration).low > TIE
+
+
+def test_both_are_one_training():
+    """The two files are of the same weights, from the long ones, on both accelerations."""
+    said(ANSWERS, "The same 600 steps from the same weights")
+    for model in dict.fromkeys(run.model for run in everything() if run.variant == "both"):
+        pair = [row(f"{model}_both", acceleration).first.training for acceleration in (4, 8)]
+        assert pair[0] == pair[1] and pair[0] is not None and pair[0].steps == 600
+        assert (pair[0].settings["acceleration"], pair[0].settings["also"]) == (4, [8])
+        assert pair[0].settings["init"] == f"{model}_4x_seed0_long"
+        fine = row(f"{model}_fine", 8).first.training
+        assert fine is not None and fine.steps == 600 and fine.settings["init"] == pair[0].settings["init"]

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from reconode.experiment.claims import FLOOR, judge
+from reconode.experiment.rows import compare
 from reconode.metrics import Interval
 from reconode_book.evidence import NOT_RUN, Answers, dB, plain_table
 
@@ -87,13 +88,12 @@ def both(it: Answers, models: Sequence[str] = BOTH) -> str:
     for model in models:
         cells = []
         for acceleration, other in ((4, "long"), (8, "fine")):
-            c = it.against(f"{model}_both", f"{model}_{other}", acceleration)
-            if c is None:
+            names = [f"{model}_{variant}" for variant in ("both", other)]
+            if 0 not in it.shared_seeds(names[0], names[1], acceleration):
                 cells += [NOT_RUN, "", ""]
                 continue
-            ours, theirs = (
-                it.one_seed(f"{model}_{variant}", acceleration, 0).interval("psnr").mean for variant in ("both", other)
-            )
+            rows = [it.one_seed(name, acceleration, 0) for name in names]
+            c, (ours, theirs) = compare(*rows), (row.interval("psnr").mean for row in rows)
             word = judge(c.difference, c.difference.mean, c.difference.mean)
             cells += [f"{theirs:.2f}", f"{ours:.2f}", f"{dB(c)}, {word}"]
         lines.append([it.title(model), *cells])
