@@ -54,20 +54,19 @@ def mixes(it: Answers) -> str:
     measured = it.other("mixes")
     if measured is None:
         return f"{NOT_RUN.capitalize()}."
-    lines = []
+    steps = " or ".join(f"{n:,}" for n in sorted({one["steps"] for one in measured["trainings"]}))
+    made = []
     for model in dict.fromkeys(one["model"] for one in measured["trainings"] if one["mix"] != "broad"):
-        for mix in dict.fromkeys(one["mix"] for one in measured["trainings"] if one["model"] == model):
-            found = trainings(measured, model, mix)
-            cells = [_cell(measured, model, mix, source) for source in SOURCES]
-            lines.append([it.title(model), mix, *cells, str(len(found))])
-    steps = {one["steps"] for one in measured["trainings"]}
-    caption = f"PSNR in dB at 4× after {' or '.join(f'{n:,}' for n in sorted(steps))} steps from random weights"
-    header = ["model", "trained on", *SOURCES.values(), "trainings"]
+        there = list(dict.fromkeys(one["mix"] for one in measured["trainings"] if one["model"] == model))
+        header = ["tested on", *(f"{mix} ({len(trainings(measured, model, mix))})" for mix in there)]
+        lines = [[words, *(_cell(measured, model, mix, source) for mix in there)] for source, words in SOURCES.items()]
+        caption = f"{it.title(model)}: PSNR in dB at 4× after {steps} steps from random weights, by mix (trainings)"
+        made.append(plain_table(caption, header, lines))
     note = (
         "Broad: mean, and lowest to highest training where there are several. Other mixes: the difference from broad's "
         f"mean, and a word: ahead or behind when farther than {FLOOR:g} dB from each of broad's trainings, else a tie."
     )
-    return f"{plain_table(caption, header, lines)}\n\n{note}"
+    return "\n\n".join([*made, note])
 
 
 def _cell(measured: Any, model: str, mix: str, source: str) -> str:
