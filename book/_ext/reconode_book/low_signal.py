@@ -65,7 +65,7 @@ def title(it: Answers, row: str) -> str:
 
 def causes(it: Answers, m: Measured, acceleration: int) -> str:
     """Noise alone, with a smooth phase, with the echo off the middle: the networks as they are."""
-    columns = {"noise 0.05 plain": "noise", "smooth 0.05 plain": "and smooth phase", "echo 0.05 plain": "and the echo"}
+    columns = {"noise 0.05 plain": "noise", "smooth 0.05 plain": "smooth phase", "echo 0.05 plain": "echo off"}
     zero = {c: m.psnr(c, f"zero-filled {acceleration}x") for c in columns}
     rows = [[title(it, r), *(number(m.psnr(c, r), zero[c]) for c in columns)] for r in m.rows(acceleration)]
     caption = f"{acceleration}×, 5 % of noise, PSNR in dB against the noisy image; ↓ is below zero-filled"
@@ -95,7 +95,7 @@ def weighted(it: Answers, m: Measured) -> str:
             for share in ("0.03", "0.08"):
                 for against in ("own", "clean"):
                     a, b = (m.psnr(f"echo {share} {how}", row, against) for how in ("weighted", "centered"))
-                    cells.append(NOT_RUN if a is None or b is None else f"{a - b:+.2f}")
+                    cells.append(NOT_RUN if a is None or b is None else f"{a - b:+.2f}".replace("-0.00", "0.00"))
             if any(cell != NOT_RUN for cell in cells):
                 rows.append([f"{title(it, row)}, {acceleration}×", *cells])
     header = ["", *(f"{SHARES[s]}, {w}" for s in ("0.03", "0.08") for w in ("noisy", "clean"))]
