@@ -198,5 +198,6 @@ def test_results_and_weights_of_before_load():
     """Files that were written before there was `also`."""
     said = json.loads((plans.Path(__file__).parents[1] / "results/small/d5c5_8x_seed0_fine.json").read_text())
     assert "also" not in said["training"]["settings"] and results.parse(said).training.settings["acceleration"] == 8
-    assert "also" not in weights.read(weights.shipped("d5c5", 4))[1]["settings"]
+    path = zoo.shipped("d5c5_table", 4)
+    assert path is not None and "also" not in weights.read(path)[1]["settings"]
     assert asdict(Settings("d5c5"))["also"] == ()
