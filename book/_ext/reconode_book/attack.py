@@ -17,7 +17,7 @@ OUTCOMES = {
     "files": "files",
     "refused": "refused in a sentence",
     "unharmed": "read, unharmed",
-    "check_only": "found by `--check` only",
+    "check_only": "found by the whole check only",
     "fits": "other content that fits",
     "silent": "silently wrong",
     "silent_without_target": "wrong, no target to tell",
