@@ -79,6 +79,12 @@ class TestWeights:
     def test_a_hash_that_went_is_missed(self, trained, tmp_path):
         with safe_open(trained / "best.safetensors", "pt") as file:
             about = file.metadata()["reconode"]
+            digest = file.metadata()["sha256"]
+        denied = {"reconode": about.replace('"hashed": true', '"hashed": false'), "sha256": digest}
+        assert denied["reconode"] != about
+        save_file(load_file(trained / "best.safetensors"), tmp_path / "w", denied)
+        with pytest.raises(DataError, match="doesn't match its checksum"):
+            weights.read(tmp_path / "w")
         save_file(load_file(trained / "best.safetensors"), tmp_path / "w", {"reconode": about})
         with pytest.raises(DataError, match="doesn't match its checksum"):
             weights.read(tmp_path / "w")

@@ -82,7 +82,7 @@ def read(path: str | Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
         raise DataError(f"{path}: not a whole safetensors file ({error}); copy it again, or train again") from error
     if not isinstance(about, dict) or not isinstance(about.get("model"), str):
         raise DataError(f"{path}: safetensors, but not from reconode: it does not say which model it is of")
-    hashed = about.pop(HASHED, HASH in metadata)
+    hashed = about.pop(HASHED, False) or HASH in metadata
     if not metadata.keys() <= {ABOUT, HASH} or (hashed and metadata.get(HASH) != digest(tensors, metadata[ABOUT])):
         raise DataError(f"{path}: damaged: its content doesn't match its checksum; copy it again, or train again")
     if path.parent == SHIPPED:
