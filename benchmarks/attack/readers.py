@@ -123,7 +123,7 @@ def volumes(folder: Path, structural: bool) -> Attempt:
         rng, name = np.random.default_rng(seed), names[seed % len(names)]
         try:
             data = mutate_structure.through_h5py(originals[name], rng) if structural else mutators[name](rng)
-        except (OSError, ValueError, TypeError, RuntimeError):
+        except (OSError, ValueError, TypeError, RuntimeError, KeyError):  # a second change on what the first one left
             return "not made"
         path.unlink(missing_ok=True)  # a file of its own each time: what is open is shared by all who open it again
         path.write_bytes(data)
