@@ -119,13 +119,13 @@ def test_at_equal_compute():
 
 
 def test_no_row_is_flat():
-    said(ANSWERS, "rises by 0.3 dB a doubling of the steps or more")
-    said(ANSWERS, "a doubling brought from 0.6 to 1.2 dB to every row that trains on slabs")
+    said(ANSWERS, "still rises by more than the noise floor a doubling of the steps")
+    said(ANSWERS, "a doubling brought over twice the floor to every row that trains on slabs")
     said(ANSWERS, "most to the fixed solvers, LT-Euler-26 and PC-Flow, least to LT-RK2 and LT-RK4")
     found = {one.last.row.first.model: one for one in lengths.progress(everything())}
-    assert all(one.slope > 0.3 for one in found.values())
+    assert all(one.slope > TIE for one in found.values())
     slabs = {name: one.brought for name, one in found.items() if one.brought and name not in ("unet", "kiki-net")}
-    assert all(0.6 <= brought <= 1.2 for brought in slabs.values())
+    assert all(brought > 2 * TIE for brought in slabs.values())
     order = sorted(slabs, key=lambda name: slabs[name])
     assert set(order[:2]) == {"lt-rk2", "lt-rk4"}
     assert set(order[-5:]) == {"ft-euler", "ft-rk2", "ft-rk4", "lt-euler-26", "pc-flow"}
@@ -289,7 +289,7 @@ def test_below_zero_filled_at_8x():
 
 def test_what_was_aimed_at_on_the_real_knee():
     said(ANSWERS, "On the real knee LT-RK4 and PC-Flow are still about a decibel below what we aimed at")
-    said(ANSWERS, "LT-RK4 was to have 32 dB at 4×, and the best model 33.5")
+    said(ANSWERS, "LT-RK4 and PC-Flow stay below the aims of this table at 4×")
     said(ANSWERS, "Longer training brought there about what it brought on phantoms")
     for name, aim in answers.AIMS.items():
         short, long = (answers.small().one_test(answers.KNEE, f"{name}{end}") for end in ("", "_long"))

@@ -160,10 +160,10 @@ def test_training_does_not_mend_it(measured):
 
 
 def test_faster_phase_on_the_real_head(measured):
-    said(PAGE, "it is worth 0.3 dB to D5C5 and 0.5 dB to PC-Flow against more of the same")
-    for name, gain in (("d5c5", 0.3), ("pc-flow", 0.5)):
+    said(PAGE, "it is worth more than the noise floor to D5C5 and to PC-Flow against more of the same")
+    for name in ("d5c5", "pc-flow"):
         phase, control = (measured["elsewhere"][f"{name}+{v} 8x"]["brain_t1w"][0] for v in ("phase", "control"))
-        assert phase - control == pytest.approx(gain, abs=0.05)
+        assert phase - control > TIE
 
 
 def test_what_training_costs_elsewhere(measured):

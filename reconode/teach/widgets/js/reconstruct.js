@@ -27,8 +27,7 @@ const LOOK_EVERY = 10; // iterations of total variation from one image to the ne
  * @typedef {{hybrid: Packed, crop: [number, number], states: Packed, every: number,
  *   mask: [State["kind"], number, number, number],
  *   model: string, models: import("./steps.js").Model[], accelerations: number[],
- *   engine: import("./reconstructor.js").Engine, full: boolean, more: string, magma: string}} Data
- *   `accelerations` are those that there are weights for
+ *   engine: import("./reconstructor.js").Engine, full: boolean, more: string, magma: string}} Data (accelerations with weights)
  */
 
 /** @param {string} key @param {string} title @param {string} css @param {Data} data */
