@@ -184,7 +184,8 @@ def _noise(file: h5py.File, key: str, rng: Rng) -> None:
         return
     n = int(rng.integers(len(data)))
     level = float(10.0 ** rng.uniform(-7, 0))
-    data[n] += (level * np.abs(data[n]).max() * rng.standard_normal(data[n].shape)).astype(data.dtype)
+    with np.errstate(invalid="ignore"):  # another change may have put infinities there
+        data[n] += (level * np.abs(data[n]).max() * rng.standard_normal(data[n].shape)).astype(data.dtype)
     _replace(file, key, data)
 
 
