@@ -177,20 +177,7 @@ def source(settings: Settings, accelerator: Accelerator) -> Source:
     rank, processes = accelerator.process_index, accelerator.num_processes
     check_share(settings.batch_size, processes)
     if settings.data == SIMULATED:
-        return Simulated(
-            acceleration=settings.acceleration,
-            kind=settings.mask,
-            batch_size=settings.batch_size,
-            seed=settings.seed,
-            shape=settings.size,
-            mix=settings.mix,
-            validation_slices=settings.validation,
-            device=accelerator.device,
-            rank=rank,
-            processes=processes,
-            keep=settings.keep,
-            also=settings.also,
-        )
+        return simulated(settings, accelerator.device, rank, processes)
     return Folder(
         settings.data,
         acceleration=settings.acceleration,
@@ -201,6 +188,24 @@ def source(settings: Settings, accelerator: Accelerator) -> Source:
         validation_volumes=settings.validation,
         rank=rank,
         processes=processes,
+        also=settings.also,
+    )
+
+
+def simulated(settings: Settings, device: torch.device | str, rank: int = 0, processes: int = 1) -> Simulated:
+    """The simulated slices that the settings name, a process's share of them."""
+    return Simulated(
+        acceleration=settings.acceleration,
+        kind=settings.mask,
+        batch_size=settings.batch_size,
+        seed=settings.seed,
+        shape=settings.size,
+        mix=settings.mix,
+        validation_slices=settings.validation,
+        device=device,
+        rank=rank,
+        processes=processes,
+        keep=settings.keep,
         also=settings.also,
     )
 

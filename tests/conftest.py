@@ -111,6 +111,14 @@ def disk(tmp_path: Path) -> Iterator[Callable[[int], Path]]:
 
 
 @pytest.fixture
+def knees(make_volume: Callable[..., Path]) -> Path:
+    """A folder of four small knees of three slices each."""
+    for n in range(4):
+        path = make_volume(f"knees/k{n}.h5", slices=3, seed=n, rows=64, columns=48, recon=(40, 40))
+    return path.parent
+
+
+@pytest.fixture
 def small_disk(disk: Callable[[int], Path]) -> Path:
     """A file system of 256 KiB."""
     return disk(256)
@@ -155,3 +163,19 @@ def show(page: Any, tmp_path: Path) -> Any:
         return page
 
     return opened
+
+
+@pytest.fixture(scope="module")
+def benches_served(browser: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
+    """The site of :mod:`benches`."""
+    from benches import site
+
+    with site(browser, tmp_path_factory.mktemp("bench")) as served:
+        yield served
+
+
+@pytest.fixture
+def bench(benches_served: Any) -> Iterator[Any]:
+    """A :class:`benches.Bench` on that site."""
+    with benches_served.visits() as bench:
+        yield bench

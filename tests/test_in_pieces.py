@@ -14,7 +14,7 @@ from reconode.experiment.benchmark import Benchmark
 from reconode.experiment.plan import Job, Plan
 from reconode.runs import BEST, LAST
 from reconode.storage import weights
-from reconode.train import train
+from reconode.train import simulated, train
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "benchmarks" / "experiment"))
 import in_pieces
@@ -96,7 +96,8 @@ def test_slices_made_ahead_are_the_trainings_own(tmp_path):
     in_pieces.make(plan, Job("d5c5"), 1, 2)
     kept = sorted(plan.kept.rglob("*.safetensors"))
     assert len(kept) == 1, "step 1 alone: every second from there"
-    ours = next(in_pieces.source(plan, Job("d5c5"), "cpu", None).batches(1))
-    theirs = next(in_pieces.source(plan, Job("d5c5"), "cpu", str(plan.kept)).batches(1))
+    settings = plan.with_rate(Job("d5c5"), in_pieces.RATE)
+    ours = next(simulated(replace(settings, keep=None), "cpu").batches(1))
+    theirs = next(simulated(settings, "cpu").batches(1))
     assert torch.equal(ours.y, theirs.y) and torch.equal(ours.target, theirs.target)
     kept[0].unlink()

@@ -18,6 +18,7 @@ import torch
 from filelock import FileLock
 from safetensors import safe_open
 from safetensors.torch import load_file, save_file
+from test_train import final, same, train
 
 from reconode import train as training
 from reconode import zoo
@@ -34,18 +35,6 @@ from reconode.storage.whole import read_json, whole_file, write_whole
 SMALL = Settings(
     "lt-euler", steps=6, batch_size=1, size=(64, 64), mix="knees", validate_every=100, validation=1, warmup=0
 )
-
-
-def train(settings, folder, **options):
-    return training.train(zoo.untrained(settings.model, settings.seed), settings, folder, device="cpu", **options)
-
-
-def final(folder):
-    return weights.read(folder / "last.safetensors")[0]
-
-
-def same(a, b):
-    return a.keys() == b.keys() and all(torch.equal(a[key], b[key]) for key in a)
 
 
 @pytest.fixture(scope="module")

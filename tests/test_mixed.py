@@ -8,6 +8,7 @@ from dataclasses import asdict, replace
 
 import pytest
 import torch
+from test_train import final, same, train
 from typer.testing import CliRunner
 
 from reconode import masks, zoo
@@ -25,25 +26,6 @@ from reconode.storage import weights
 SMALL = Settings(
     "lt-euler", steps=6, batch_size=1, size=(64, 64), mix="knees", validate_every=3, validation=2, warmup=0, also=(8,)
 )
-
-
-def train(settings, folder, **options):
-    return training.train(zoo.untrained(settings.model, settings.seed), settings, folder, device="cpu", **options)
-
-
-def final(folder):
-    return weights.read(folder / "last.safetensors")[0]
-
-
-def same(a, b):
-    return a.keys() == b.keys() and all(torch.equal(a[key], b[key]) for key in a)
-
-
-@pytest.fixture
-def knees(make_volume):
-    for n in range(4):
-        path = make_volume(f"knees/k{n}.h5", slices=3, seed=n, rows=64, columns=48, recon=(40, 40))
-    return path.parent
 
 
 class TestDraw:

@@ -4,28 +4,15 @@ from __future__ import annotations
 
 import io
 import struct
-from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
-from benches import WIDTHS, Bench, site
+from benches import WIDTHS, Bench
 
 from reconode import masks
 from reconode.physics import HYBRID, fft
-
-
-@pytest.fixture(scope="module")
-def served(browser: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bench]:
-    with site(browser, tmp_path_factory.mktemp("bench")) as served:
-        yield served
-
-
-@pytest.fixture
-def bench(served: Bench) -> Iterator[Bench]:
-    with served.visits() as bench:
-        yield bench
 
 
 def npy(array: np.ndarray) -> bytes:

@@ -4,29 +4,15 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterator
-from typing import Any
 
 import numpy as np
 import pytest
 import torch
-from benches import CROP, SIZE, WIDTHS, Bench, site
+from benches import CROP, SIZE, WIDTHS, Bench
 from test_parity import python
 
 from reconode import masks, metrics
 from reconode.physics import HYBRID, center_crop, fft, ifft
-
-
-@pytest.fixture(scope="module")
-def served(browser: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bench]:
-    with site(browser, tmp_path_factory.mktemp("bench")) as served:
-        yield served
-
-
-@pytest.fixture
-def bench(served: Bench) -> Iterator[Bench]:
-    with served.visits() as bench:
-        yield bench
 
 
 @pytest.mark.parametrize("width", WIDTHS)

@@ -43,9 +43,9 @@ SMALL = Settings(
 ONE_THREAD = {**os.environ, "OMP_NUM_THREADS": "1"}
 
 
-def train(settings, folder, **options):
+def train(settings, folder, device="cpu", **options):
     """The zoo's network of the settings' name, from the settings' seed."""
-    return training.train(zoo.untrained(settings.model, settings.seed), settings, folder, **options)
+    return training.train(zoo.untrained(settings.model, settings.seed), settings, folder, device=device, **options)
 
 
 def lines(folder):
@@ -58,13 +58,6 @@ def final(folder):
 
 def same(a, b):
     return a.keys() == b.keys() and all(torch.equal(a[key], b[key]) for key in a)
-
-
-@pytest.fixture
-def knees(make_volume):
-    for n in range(4):
-        path = make_volume(f"knees/k{n}.h5", slices=3, seed=n, rows=64, columns=48, recon=(40, 40))
-    return path.parent
 
 
 class TestRun:

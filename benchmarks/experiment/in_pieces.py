@@ -41,13 +41,12 @@ from typing import Any
 
 import torch
 
-from reconode.data.sources import Simulated
 from reconode.errors import DataError
 from reconode.experiment import benchmark, cost, queue, record, schema
 from reconode.experiment.plan import Job, Plan
 from reconode.runs import BEST, LAST
 from reconode.storage.whole import read_json, write_whole
-from reconode.train import TrainingError
+from reconode.train import TrainingError, simulated
 
 ROOT = Path(__file__).parents[2]
 ROWS = ("d5c5", "pc-flow", "lt-euler-26", "lt-rk4", "unet")
@@ -115,7 +114,7 @@ def piece(given: argparse.Namespace) -> None:
         report["steps"] = steps_within(plan, jobs, report["cost"], 60 * given.total)
     plan = replace(plan, steps=report["steps"])
     unfinished = [job for job in jobs if not plan.done(job)]
-    first = min((at(plan, job) for job in unfinished), default=0)
+    first = min((queue.reached(plan, job) for job in unfinished), default=0)
     with makers(plan, jobs[0], first, given.makers if unfinished else 0):
         for job in unfinished:
             if time.monotonic() >= until:
@@ -178,7 +177,7 @@ def table2(device: str, seconds: float) -> dict[str, Any]:
 
 def slice_seconds(plan: Plan) -> float:
     """Of making one slice where the training is."""
-    made = source(plan, Job("d5c5"), plan.device, None)
+    made = simulated(replace(plan.with_rate(Job("d5c5"), RATE), keep=None), plan.device)
     next(made.batches(0))
     start = time.perf_counter()
     next(made.batches(1))
@@ -192,18 +191,6 @@ def steps_within(plan: Plan, jobs: list[Job], seconds: dict[str, float], total: 
     steps = max(8.0, total / each)
     digits = 10 ** max(0, len(str(int(steps))) - 2)
     return int(steps / digits) * digits
-
-
-def source(plan: Plan, job: Job, device: str, keep: str | None) -> Simulated:
-    """The slices that a job trains on."""
-    s = plan.with_rate(job, RATE)
-    return Simulated(s.acceleration, s.mask, s.batch_size, s.seed, s.size, s.mix, device=device, keep=keep)
-
-
-def at(plan: Plan, job: Job) -> int:
-    """The step that a training has reached."""
-    words = queue.state(plan, job).split()
-    return int(words[0]) if words[0].isdigit() else 0
 
 
 @contextmanager
@@ -225,7 +212,7 @@ def makers(plan: Plan, job: Job, first: int, count: int) -> Iterator[None]:
 def make(plan: Plan, job: Job, first: int, stride: int) -> None:
     """Every so many steps' slices."""
     torch.set_num_threads(1)
-    made = source(plan, job, "cpu", str(plan.kept))
+    made = simulated(plan.with_rate(job, RATE), "cpu")
     for step in range(first, plan.steps, stride):
         next(made.batches(step))
 

@@ -5,7 +5,6 @@ Rows of unequal length share no table but these two, whose columns say what each
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -20,6 +19,7 @@ from reconode.experiment.results import Result
 from reconode.experiment.rows import Row, compare, rows, same_data
 from reconode.experiment.tables import find_row, order, score, seeds_of, signed
 from reconode.experiment.typeset import Table
+from reconode.storage.whole import read_json
 
 COUNTED = "cost_counted.json"
 """What ``reconode experiment cost`` writes beside a benchmark's results: operations of a training step of each row."""
@@ -40,8 +40,7 @@ def read_costs(folder: Path) -> dict[str, float]:
     path = folder / COUNTED
     if not path.is_file():
         raise DataError(f"{path}: no operations counted there; run `reconode experiment cost --table1 --tflops 1`")
-    said = json.loads(path.read_text(encoding="utf-8"))["rows_measured"]
-    return {row["model"]: float(row["tflop_a_step"]) for row in said}
+    return {row["model"]: float(row["tflop_a_step"]) for row in read_json(path)["rows_measured"]}
 
 
 @dataclass(frozen=True)

@@ -68,7 +68,8 @@ class Knee:
         return Volume(noisy.info, noisy.kspace, clean.target, None)
 
     def _measured(self, noise: float) -> Volume:
-        quiet, loud = self._made(0.0), self._made(noise)
+        quiet = self._quiet
+        loud = self._made(noise) if noise else quiet
         first, past = quiet.padding
         hybrid = changes.turned(to_hybrid(quiet.kspace, self.benchmark.shape[0]), *self.turns)
         hybrid[..., :first] = 0  # the phase is the object's, and the scanner measures a band of it
@@ -76,6 +77,10 @@ class Knee:
         kspace = oversampled(hybrid) + (loud.kspace - quiet.kspace)
         name = f"low{self.number:03d}.h5"
         return as_read(kspace, name, quiet.acquisition, self.benchmark.recon, quiet.padding)
+
+    @cached_property
+    def _quiet(self) -> phantoms.SimulatedVolume:
+        return self._made(0.0)
 
     def _made(self, noise: float) -> phantoms.SimulatedVolume:
         rows, columns = self.benchmark.shape

@@ -15,7 +15,7 @@ from reconode.data.fastmri import Volume
 from reconode.data.sources import SIMULATED, split
 from reconode.errors import DataError, UsageError
 from reconode.experiment.benchmark import Benchmark
-from reconode.runs import Settings
+from reconode.runs import BEST, Settings
 from reconode.storage.whole import read_json
 
 RATES = (2e-3, 4e-3, 8e-3)
@@ -111,6 +111,12 @@ class Plan:
     def folder(self, job: Job) -> Path:
         """Where a job's training is; jobs that differ only in one of the mixed accelerations share one."""
         return self.out / (replace(job, acceleration=self.mixed[0]) if self.mixed else job).name
+
+    def best(self, job: Job) -> Path:
+        """A job's best weights; where its training is not here, of seed 0 those that come with the library."""
+        file = self.folder(job) / BEST
+        there = zoo.shipped(job.weights, job.acceleration) if job.seed == 0 and not file.exists() else None
+        return there or file
 
     def result(self, job: Job) -> Path:
         """A job's results file."""

@@ -85,9 +85,7 @@ def first_weights(plan: Plan, job: Job, settings: Settings, resume: bool) -> nn.
     model, origin = zoo.untrained(job.model, settings.seed), plan.origin(job)
     if origin is None or resume:
         return model
-    file = plan.folder(origin) / BEST
-    if not file.exists() and origin.seed == 0:
-        file = zoo.shipped(origin.weights, origin.acceleration) or file
+    file = plan.best(origin)
     if not file.exists() or ((file.parent / LAST).exists() and not plan.done(origin)):
         raise UsageError(f"{job.name} starts from {origin.name}, which is not trained: {file} isn't there or not done")
     weights.load(model, job.model, file)
@@ -140,11 +138,16 @@ def lowest_tied(scores: Mapping[str, float | None]) -> float:
     return min(rate for rate, psnr in kept.items() if psnr > max(kept.values()) - TIE)
 
 
+def reached(plan: Plan, job: Job) -> int:
+    """The last step that a job's log has."""
+    return max((entry["step"] for entry in read_log(plan.folder(job))), default=0)
+
+
 def state(plan: Plan, job: Job) -> str:
     """Where a job is, in words."""
     if plan.done(job):
         return "done"
-    steps = max((entry["step"] for entry in read_log(plan.folder(job))), default=0)
+    steps = reached(plan, job)
     return f"{steps} of {plan.with_rate(job, 0.0).steps} steps" if steps else "not begun"
 
 

@@ -17,7 +17,6 @@ from reconode.experiment.benchmark import TEST_SEED, Benchmark, as_read, in_memo
 from reconode.experiment.changes import with_phase
 from reconode.experiment.plan import Job, Plan
 from reconode.experiment.results import Scored, ScoredSlice, Transfer, Trial
-from reconode.runs import BEST
 
 KNEES = 8
 """Simulated volumes a test: the first ones of the benchmark's test set, changed."""
@@ -112,7 +111,7 @@ def run(plan: Plan, job: Job, real: Path | None) -> bool:
     lacking = [test for test in order if test.name not in done]
     if not lacking:
         return False
-    model = zoo.load(job.model, job.acceleration, file=trained(plan, job))
+    model = zoo.load(job.model, job.acceleration, file=plan.best(job) if zoo.find(job.model).learned else None)
     if isinstance(model, nn.Module):
         model = model.to(plan.device)
     trials = [*found, *(trial(model, test, plan.device) for test in lacking)]
@@ -120,15 +119,6 @@ def run(plan: Plan, job: Job, real: Path | None) -> bool:
     trials.sort(key=lambda t: place.index(t.test) if t.test in place else -1)
     results.write(path(plan, job), Transfer(**record.head(plan, job), tests=tuple(trials)))
     return True
-
-
-def trained(plan: Plan, job: Job) -> Path | None:
-    """A job's weights: its training's, or where that is not here those that come with the library."""
-    file = plan.folder(job) / BEST
-    if not zoo.find(job.model).learned:
-        return None
-    shipped = zoo.shipped(job.weights, job.acceleration)
-    return shipped if not file.exists() and job.seed == 0 and shipped is not None else file
 
 
 def trial(model: zoo.Model, test: Test, device: str) -> Trial:

@@ -71,17 +71,22 @@ def psnr_against_parameters(results: Sequence[Result], acceleration: float = 4.0
             elinewidth=1,
             label=row.label,
         )
-    ax.set_xscale("log")
-    low, high = ax.get_xlim()
     ticks = {10_000: "10k", 30_000: "30k", 100_000: "100k", 300_000: "300k", 1_000_000: "1M", 3_000_000: "3M"}
-    inside = [number for number in ticks if low <= number <= high]
-    ax.set_xticks(inside, [ticks[number] for number in inside])
-    ax.minorticks_off()
-    ax.set_xlabel("trainable parameters", fontsize=TEXT)
-    ax.set_ylabel("PSNR in dB", fontsize=TEXT)
+    _over_decades(ax, "trainable parameters", ticks)
     ax.set_title(f"Benchmark {data.name}, {acceleration:g}×", fontsize=TEXT)
     _legend(figure, ax)
     return figure
+
+
+def _over_decades(ax: Axes, across: str, ticks: Mapping[int, str]) -> None:
+    """PSNR over something on a logarithmic axis, labelled where it is in sight."""
+    ax.set_xscale("log")
+    low, high = ax.get_xlim()
+    inside = [number for number in ticks if low <= number <= high]
+    ax.set_xticks(inside, [ticks[number] for number in inside])
+    ax.minorticks_off()
+    ax.set_xlabel(across, fontsize=TEXT)
+    ax.set_ylabel("PSNR in dB", fontsize=TEXT)
 
 
 def training_curves(
@@ -179,12 +184,7 @@ def gains_of_length(results: Sequence[Result], costs: Mapping[str, float], accel
             fontsize=SMALL,
             color=INK,
         )
-    ax.set_xscale("log")
-    ticks = [t for t in (1, 3, 10, 30, 100, 300, 1000) if ax.get_xlim()[0] <= t <= ax.get_xlim()[1]]
-    ax.set_xticks(ticks, [f"{t:,}" for t in ticks])
-    ax.minorticks_off()
-    ax.set_xlabel("operations of the training, 10¹²", fontsize=TEXT)
-    ax.set_ylabel("PSNR in dB", fontsize=TEXT)
+    _over_decades(ax, "operations of the training, 10¹²", {t: f"{t:,}" for t in (1, 3, 10, 30, 100, 300, 1000)})
     ax.set_title(f"Benchmark {data.name}, {acceleration:g}×: what longer training brought", fontsize=TEXT)
     _legend(figure, ax)
     return figure
