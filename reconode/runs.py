@@ -37,7 +37,7 @@ HOW_NOT_WHAT = (
 )
 """Settings that may change when a training goes on: how it is computed and watched, and where the data are now."""
 
-_BEFORE: dict[str, Any] = {"also": []}
+_BEFORE: dict[str, Any] = {"also": [], "path": 0.0}
 """What a checkpoint was trained with that does not say so, because there was nothing else yet."""
 
 
@@ -50,7 +50,8 @@ class Settings:
     slabs of so many rows of each slice (:func:`reconode.data.slices.slab`); the log gets a line each `log_every` steps,
     of their means; `keep` is a folder where simulated slices
     stay for the next training. With other accelerations in `also` each example's is drawn from all of them, and the
-    best weights are those of the best mean over the validations at each.
+    best weights are those of the best mean over the validations at each. `path` weighs the states before the last
+    (:mod:`reconode.path`); 0 leaves them free.
     """
 
     model: str
@@ -77,6 +78,7 @@ class Settings:
     keep: str | None = None
     init: str | None = None
     also: tuple[float, ...] = ()
+    path: float = 0.0
 
     @property
     def accelerations(self) -> tuple[float, ...]:

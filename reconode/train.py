@@ -18,7 +18,7 @@ from accelerate import Accelerator
 from accelerate.state import AcceleratorState
 from torch import Tensor, nn
 
-from reconode import dead_relus, metrics
+from reconode import dead_relus, metrics, path
 from reconode.data.slices import Batch, slab
 from reconode.data.sources import SIMULATED, Folder, Simulated, Source, check_share
 from reconode.errors import ReconodeError, StoppedError, UsageError, out_of_memory
@@ -56,9 +56,10 @@ def train(
         device: "cpu" keeps off a GPU that is there; None takes what Accelerate finds.
         save_every: seconds from one checkpoint to the next, where no validation comes before.
         watch: called after each step with its number and, each `settings.log_every` steps, the log's line of means
-            since the last one: {"loss", "relative", "gradient", "learning_rate"}, where relative is the loss over the
-            zero-filled images' loss; else with {}. At each validation with {"psnr", "ssim", "nmse", "dead"}, where dead
-            is how many channels of the network's ReLUs are never on (:mod:`reconode.dead_relus`).
+            since the last one: {"loss", "relative", "gradient", "learning_rate"}, where loss is without the path's term
+            and relative is it over the zero-filled images' loss; else with {}. At each validation with {"psnr", "ssim",
+            "nmse", "dead"}, where dead is how many channels of the network's ReLUs are never on
+            (:mod:`reconode.dead_relus`).
 
     Raises:
         UsageError: for a model or settings that cannot work.
@@ -82,7 +83,7 @@ def train(
         progress = run.resume(model, optimizer) if resume else run.start()
         earlier = progress.seconds
         data = source(settings, accelerator)
-        network, fast = accelerator.prepare(model, optimizer)
+        network, fast = accelerator.prepare(path.watched(model, settings.path), optimizer)
         network = torch.compile(network, dynamic=False) if settings.compile else network
 
         batches, saved, stop = data.batches(progress.step), time.monotonic(), budget <= 0
@@ -96,9 +97,11 @@ def train(
                 group["lr"] = rate
             try:
                 with accelerator.autocast():
-                    x = network(batch.y, batch.E)
+                    found = network(batch.y, batch.E)
+                x, states = found if settings.path else (found, ())
                 value = loss(x, batch)
-                accelerator.backward(value)
+                whole = value + settings.path * path.loss(states, batch, loss) if settings.path else value
+                accelerator.backward(whole)
             except (RuntimeError, MemoryError) as error:
                 if not out_of_memory(error):
                     raise
@@ -118,10 +121,10 @@ def train(
             stop = asked > 0
             # With fp16 an infinite gradient is the loss scale's search, and the step is left out.
             if not math.isfinite(number) or (settings.precision != "fp16" and not math.isfinite(gradient)):
-                path = run.save(model, optimizer, progress, "stopped.safetensors")
+                kept = run.save(model, optimizer, progress, "stopped.safetensors")
                 raise TrainingError(
                     f"step {progress.step + 1}: the loss is {number}, its gradient {gradient}; the state before it is "
-                    f"in {path}; try a lower --learning-rate or --clip, or --precision no"
+                    f"in {kept}; try a lower --learning-rate or --clip, or --precision no"
                 )
             fast.step()
             fast.zero_grad()
@@ -254,4 +257,5 @@ def describe(model: nn.Module, settings: Settings) -> str:
     data = made if settings.data == SIMULATED else settings.data
     job = f"{settings.steps} steps of {settings.batch_size}"
     masks = " and ".join(f"{a:g}x" for a in settings.accelerations)
-    return f"{settings.model}, {count:,} parameters, {masks}, {job}, {data}"
+    along = f", path x {settings.path:g}" if settings.path else ""
+    return f"{settings.model}, {count:,} parameters, {masks}, {job}, {data}{along}"

@@ -200,6 +200,9 @@ def run(
         str | None, typer.Option(help="With --variant: train on this simulated anatomy.", show_default="broad")
     ] = None,
     mixed: MixedOption = False,
+    path: Annotated[
+        float, typer.Option(min=0, help="With --variant: weight of the states on the way, held to a straight line.")
+    ] = 0.0,
     dry: Annotated[bool, typer.Option("--list", help="Only say what is done and what is not.")] = False,
 ) -> None:
     """Work off the jobs that have no results file yet; what is not finished in time goes on the next time."""
@@ -219,7 +222,10 @@ def run(
         raise UsageError("--from-variant: a table's rows start from random weights; give the runs a --variant")
     if mix is not None and not variant:
         raise UsageError("--mix: a table's rows are all trained on one mix; give the runs a --variant")
-    plan = replace(plan, rate=learning_rate, start=from_variant, mix=mix, mixed=_mixed(mixed, acceleration, variant))
+    if path and not variant:
+        raise UsageError("--path: a table's rows are all trained on their last state; give the runs a --variant")
+    plan = replace(plan, rate=learning_rate, start=from_variant, mix=mix, path=path)
+    plan = replace(plan, mixed=_mixed(mixed, acceleration, variant))
     jobs = table_rows.jobs(names, acceleration or [4.0], seed or [0], variant)
     until = time.monotonic() + parse_budget(budget)
     failed = []

@@ -66,6 +66,9 @@ def train(
         typer.Option(help="Rows and columns of simulated slices.", show_default="320 368; 96 112 on a CPU"),
     ] = None,
     mix: Annotated[str, typer.Option(help="Simulated anatomy: broad, knees, natural, sizes or wide.")] = "broad",
+    path: Annotated[
+        float, typer.Option(min=0, help="Weight of the states on the way, held to a straight line; 0 leaves them free.")
+    ] = 0.0,
     budget: Annotated[str | None, typer.Option(help="Stop cleanly after so long: 90s, 25m, 8h.")] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on from the run's last checkpoint.")] = False,
     precision: Annotated[Precision, typer.Option(help="Of the convolutions.")] = Precision.no,
@@ -116,6 +119,7 @@ def train(
         validation=validation,
         init=None if init is None else init.name,
         also=tuple(others),
+        path=path,
     )
     folder = out or Path("runs") / f"{model}_{''.join(f'{a:g}x' for a in settings.accelerations)}"
     network = zoo.untrained(model, seed)

@@ -86,6 +86,7 @@ class Plan:
             since a long training at full size would fill a disk (1.4 MB a slice).
         mixed: accelerations whose masks are mixed in training: one training, tested at each of them; () trains one for
             each.
+        path: weight of the states before the last in the loss (:mod:`reconode.path`); 0 leaves them free.
     """
 
     benchmark: Benchmark
@@ -102,6 +103,7 @@ class Plan:
     mix: str | None = None
     keeps: bool | None = None
     mixed: tuple[float, ...] = ()
+    path: float = 0.0
 
     @property
     def name(self) -> str:
@@ -168,6 +170,7 @@ class Plan:
             validate_every=max(1, steps // 8),
             keep=str(self.kept) if self.data == SIMULATED and keeps else None,
             init=None if (origin := self.origin(job)) is None else origin.name,
+            path=self.path,
         )
 
     @property
