@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import importlib.util
 import math
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -217,3 +219,18 @@ def test_results_and_weights_of_before_load():
     file = zoo.shipped("lt-euler_table", 4)
     assert file is not None and "path" not in weights.read(file)[1]["settings"]
     assert isinstance(zoo.load("lt-euler_table"), LearnedSolver)
+
+
+def test_the_script_solves_the_network_itself(batch):
+    """N Euler steps of the slope are the network's N steps; the exact flow is at no distance from itself."""
+    file = Path(__file__).parents[1] / "benchmarks" / "experiment" / "path.py"
+    spec = importlib.util.spec_from_file_location("path_script", file)
+    assert spec is not None and spec.loader is not None
+    script = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(script)
+    model = zoo.load("lt-euler_table")
+    with torch.no_grad():
+        solved = FixedSolver(steps=5, f=script.Slope(model))(batch.y, batch.E)
+        torch.testing.assert_close(solved, model(batch.y, batch.E), atol=1e-4, rtol=1e-4)
+    start = batch.E.H(batch.y)
+    assert script.relative(solved, solved, start) == 0 and script.relative(start, solved, start) == pytest.approx(1)

@@ -21,6 +21,7 @@ from reconode_book.evidence import NOT_RUN, Answers, dB, minus, plain_table
 from reconode_book.markdown import MarkdownDirective
 from reconode_book.mixes import both, mixes
 from reconode_book.results_page import RESULTS
+from reconode_book.straight import straight
 
 LEARNED = [("lt-rk4", "lt-rk2"), ("lt-rk4", "d5c5"), ("lt-rk2", "d5c5")]
 FLOOR = [("lt-euler", "ft-euler")]
@@ -318,6 +319,7 @@ EVIDENCE: dict[str, Callable[[Answers], str]] = {
     ),
     "table2": table2,
     "steps": steps,
+    "path": straight,
     "below": lambda it: it.say_below(),
     "below-8x": lambda it: it.say_below(8),
     **{
