@@ -50,7 +50,7 @@ def test_the_way_is_straighter():
 def test_it_pays_at_two_steps():
     said(
         ANSWERS,
-        "at two steps the supervised networks lose less than half as much, and are about half as far from the exact flow",
+        "at two steps the supervised networks lose less than half as much, and are about half as far from the exact",
     )
     for seed in SEEDS:
         free, held = (TRAININGS[seed, weight] for weight in (0, 1))

@@ -22,7 +22,7 @@ FLOORS = (
     "storage masks physics solvers networks statistics optimizers",
     "metrics gradients classical phantoms",
     "models baselines data",
-    "pc_flow runs",
+    "pc_flow runs path",
     "zoo",
     "evaluate train export",
     "experiment",
@@ -97,7 +97,7 @@ def test_the_test_sees_imports():
 
 def test_the_first_level_is_what_the_book_explains():
     files = [path for path in LIBRARY.glob("*.py") if not path.name.startswith("_")]
-    assert len(files) <= 20, "machinery has rooms"
+    assert len(files) <= 21, "machinery has rooms"
     assert set(FLOOR) == {path.stem for path in files} | {"_version"} | {room.name for room in ROOMS}
 
 
