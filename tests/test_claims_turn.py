@@ -16,6 +16,8 @@ import test_claims_ch8 as ch8
 import test_claims_ch10 as ch10
 import test_claims_chapters as chapters
 
+from reconode.experiment.seal import SEAL, seal
+
 SMALL = claims.SMALL
 
 TURNS = [
@@ -83,7 +85,7 @@ def test_a_turned_row_fails_the_claim(turn, folder):
         content = json.loads(path.read_text(encoding="utf-8"))
         for volume in content["volumes"]:
             volume["psnr"] += decibels
-        path.write_text(json.dumps(content), encoding="utf-8")
+        path.write_text(json.dumps(seal(content) if SEAL in content else content), encoding="utf-8")
     claims.everything.cache_clear()
     with pytest.raises(AssertionError):
         claim()

@@ -16,8 +16,8 @@ from reconode.figures import results as drawing
 COSTS = {"lt-rk4": 4.0, "d5c5": 1.0, "lt-euler": 1.0, "ft-euler": 1.0, "unet": 0.1}
 
 
-def longer(model, level, steps, seed=0, **values):
-    made = made_up_run(model, seed, variant="long", level=level)
+def longer(model, level, steps, seed=0, variant="long", **values):
+    made = made_up_run(model, seed, variant=variant, level=level)
     made["training"] |= {"steps": steps, "seconds": 3600.0, **values}
     return made
 
@@ -66,6 +66,43 @@ def test_a_doubling_is_what_lies_between_two_lengths(folder):
     assert column(table, "a doubling brought, dB")["ReconODE-LT-RK4"] == "–"
 
 
+@pytest.fixture
+def three(folder):
+    """D5C5 at a third length, in bf16, and LT-RK4 at a second, which is another budget."""
+    longest = longer("d5c5", 26.5, 10000, variant="20k")
+    longest["training"]["settings"] |= {"precision": "bf16"}
+    save(folder, longest, longer("lt-rk4", 26, 3000))
+    return folder
+
+
+def test_a_third_length_is_measured_from_the_second(three):
+    runs = results.read_all(three)
+    found = {one.last.row.first.model: one for one in lengths.progress(runs, COSTS)}
+    means = {r.variant: sum(v.psnr for v in r.volumes) / 12 for r in runs if r.row[0] == "d5c5" and r.acceleration == 4}
+    assert found["d5c5"].brought == pytest.approx((means["20k"] - means["long"]) / math.log2(10 / 3))
+    assert found["d5c5"].last.steps == 10000 and found["lt-rk4"].last.steps == 3000
+
+
+def test_another_budget_takes_other_lengths(three):
+    runs, costs = results.read_all(three), lengths.read_costs(three)
+    table = lengths.compute_table(runs, costs, "lt-rk4_long")
+    steps, compute = column(table, "steps"), column(table, "compute")
+    assert steps["D5C5"] == "10,000" and compute["D5C5"] == "0.83", "3,000 steps are 0.25"
+    assert steps["ReconODE-LT-RK4"] == "3,000" and compute["ReconODE-LT-RK4"] == "1.00"
+    assert table.caption.startswith("Equal compute at 4×, long")
+    assert column(lengths.compute_table(runs, costs), "steps")["D5C5"] == "3,000"
+
+
+def test_half_precision_is_said_by_name_where_it_was_used(three):
+    runs = results.read_all(three)
+    said = "Trained with convolutions in bf16: D5C5 at 4×. All are tested in single precision."
+    assert said in tables.table1(runs, "made-up", [4], "20k").notes
+    (note,) = (n for n in lengths.compute_table(runs, lengths.read_costs(three), "lt-rk4_long").notes if "bf16" in n)
+    assert note == said.replace("D5C5", "D5C5 (20k)")
+    others = (*tables.table1(runs, "made-up", [4], "long").notes, *tables.table1(runs, "made-up", [4]).notes)
+    assert not any("bf16" in note for note in others)
+
+
 def test_the_slope_is_of_the_last_quarter_in_doublings():
     way = [(step, 10 + 0.5 * math.log2(step), 0, 0) for step in (750, 800, 900, 1000)]
     assert lengths.last_slope([(10, -100, 0, 0), (700, 99, 0, 0), *way]) == pytest.approx(0.5)
@@ -110,6 +147,10 @@ def test_the_command_prints_each_length_apart(folder):
     assert places == sorted(places)
     assert "Equal compute" in run("compute", "--results", folder.parent).stdout
     assert "How far each row came" in run("lengths", "--results", folder.parent).stdout
+    assert said.count("Equal compute at") == 1, "a second budget comes with the third length"
+    save(folder, longer("d5c5", 26.5, 10000, variant="20k"), longer("lt-rk4", 26, 3000))
+    said = run("--results", folder.parent, "--format", "markdown").stdout
+    assert said.count("Equal compute at") == 2 and "Table 1, 20k trainings of 10,000 steps" in said
     (folder / lengths.COUNTED).unlink()
     assert "Equal compute" not in run("--results", folder.parent).stdout, "what was not counted is left out"
 

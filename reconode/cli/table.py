@@ -19,6 +19,10 @@ if TYPE_CHECKING:
     from reconode.experiment.typeset import Table
 
 
+BASELINE = "lt-rk4"
+"""What ablations are compared with, and whose training is the budget of equal compute."""
+
+
 class Which(StrEnum):
     """The tables there are."""
 
@@ -53,7 +57,9 @@ def print_table(
     acceleration: Annotated[
         list[float] | None, typer.Option(min=1, help="Repeat for several.", show_default="all that were run")
     ] = None,
-    baseline: Annotated[str, typer.Option(help="ablations: what all are compared with.")] = "lt-rk4",
+    baseline: Annotated[
+        str, typer.Option(help="ablations: what all are compared with; compute: the budget.")
+    ] = BASELINE,
     variant: Annotated[str, typer.Option(help="table1: of the trainings, such as long.", show_default="none")] = "",
     group: Annotated[list[str] | None, typer.Option(help="transfer: groups of tests.", show_default="all")] = None,
 ) -> None:
@@ -171,17 +177,22 @@ def _all(
 
     runs = results.read_all(folder)
     variants = [variant] if variant else [v for v in MAIN if any(r.variant == v and r.training for r in runs)]
-    chosen = (folder, (), accelerations, "lt-rk4")
-    made = [one for v in variants or [""] for one in _make(Which.table1, *chosen, v, groups, narrow)]
-    for which in () if variant else (Which.compute, Which.lengths, Which.transfer):
+    made = [
+        one
+        for v in variants or [""]
+        for one in _make(Which.table1, folder, (), accelerations, BASELINE, v, groups, narrow)
+    ]
+    budgets = [BASELINE, f"{BASELINE}_long"] if MAIN[2] in variants else [BASELINE]
+    others = [*((Which.compute, base) for base in budgets), (Which.lengths, BASELINE), (Which.transfer, BASELINE)]
+    for which, base in () if variant else others:
         try:
-            made += _make(which, *chosen, "", ["real"], narrow)
+            made += _make(which, folder, (), accelerations, base, "", ["real"], narrow)
         except DataError:
             continue  # not run, or not counted
     return made
 
 
-MAIN = ("", "long", "fine")
+MAIN = ("", "long", "20k", "fine")
 """The variants that have a table of their own among the main ones."""
 
 

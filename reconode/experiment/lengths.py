@@ -14,7 +14,7 @@ import numpy as np
 
 from reconode.errors import DataError
 from reconode.experiment.floor import floor_notes, seed_mean
-from reconode.experiment.notes import INTERVALS, title
+from reconode.experiment.notes import INTERVALS, precisions, title
 from reconode.experiment.results import Result
 from reconode.experiment.rows import Row, compare, rows, same_data
 from reconode.experiment.tables import find_row, order, score, seeds_of, signed
@@ -24,8 +24,8 @@ from reconode.storage.whole import read_json
 COUNTED = "cost_counted.json"
 """What ``reconode experiment cost`` writes beside a benchmark's results: operations of a training step of each row."""
 
-LENGTHS = ("", "long")
-"""The variants that are one recipe at two lengths."""
+LENGTHS = ("", "long", "20k")
+"""The variants that are one recipe at three lengths, the shortest first."""
 
 QUARTER = 0.75
 """Where the last quarter of a curve begins."""
@@ -80,12 +80,12 @@ def steps_of(run: Result) -> int:
 def compute_table(
     results: Sequence[Result], costs: Mapping[str, float], baseline: str = "lt-rk4", acceleration: float = 4.0
 ) -> Table:
-    """Rows at equal compute: each at the length that is nearest to the operations of the baseline's table training.
+    """Rows at equal compute: each at the length that is nearest to the operations of the baseline's training.
 
     Args:
         results: of one benchmark.
         costs: operations of a training step by model (:func:`read_costs`); rows without are left out.
-        baseline: whose training is the budget.
+        baseline: whose training is the budget; of its table's length, or of another's, such as "lt-rk4_long".
         acceleration: of the runs.
 
     Raises:
@@ -93,9 +93,9 @@ def compute_table(
     """
     same_data(results)
     base = find_row(results, baseline, acceleration)
-    if baseline not in costs or not steps_of(base.first):
+    if base.first.model not in costs or not steps_of(base.first):
         raise DataError(f"no operations are counted for {baseline}, or its training did not end")
-    budget = steps_of(base.first) * costs[baseline]
+    budget = steps_of(base.first) * costs[base.first.model]
     lines = []
     classical = rows(r for r in results if r.acceleration == acceleration and r.family == "classical")
     for row in sorted(classical.values(), key=lambda row: order(row.first)):
@@ -113,9 +113,11 @@ def compute_table(
         f"Compute: operations of the training, {base.first.title}'s {steps_of(base.first):,} steps = 1. Each row is at "
         "the length nearest to 1 of those that it was trained for. Rows by the continuous adjoint are not here.",
         INTERVALS,
+        *precisions(shown),
         *floor_notes(results, acceleration, LENGTHS),
     )
-    return Table(title(f"Equal compute at {acceleration:g}×", results), header, tuple(lines), notes)
+    of = f", {base.first.variant}" if base.first.variant else ""
+    return Table(title(f"Equal compute at {acceleration:g}×{of}", results), header, tuple(lines), notes)
 
 
 def _line(row: Row, base: Row, steps: str, compute: str) -> tuple[str, ...]:
@@ -132,7 +134,7 @@ class Progress:
     Attributes:
         last: its longest training.
         slope: of the validation PSNR over the last quarter of that, in dB a doubling of the steps; mean over seeds.
-        brought: what a doubling brought between its two lengths, dB on the test volumes; None with one length.
+        brought: what a doubling brought between its two longest, dB on the test volumes; None with one length.
         hours: of one core, all its trainings here together.
     """
 
@@ -150,8 +152,8 @@ def progress(
     for model, at in lengths(results, costs or {}, acceleration).items():
         last = max(at.values(), key=lambda one: one.steps)
         brought = None
-        if len(at) == 2:
-            short, long = (at[variant] for variant in LENGTHS)
+        if len(at) > 1:
+            short, long = sorted(at.values(), key=lambda one: one.steps)[-2:]
             shared = {run.seed for run in short.row.runs} & {run.seed for run in long.row.runs}
             gains = [seed_mean(long.row, seed) - seed_mean(short.row, seed) for seed in shared]
             brought = sum(gains) / len(gains) / math.log2(long.steps / short.steps) if gains else None
@@ -196,10 +198,12 @@ def progress_table(results: Sequence[Result], acceleration: float = 4.0) -> Tabl
     notes = (
         "Slope: of the longest training's validation curve over its last quarter. Learning rates fall to zero along a "
         "cosine, which flattens any curve at its end: a small slope would not be convergence.",
-        "A doubling brought: test PSNR of the longest training less the table's, over the doublings of steps between "
-        "them, each with a cosine of its own. The next one brings as much if the gain goes on; no row shows an end.",
+        "A doubling brought: test PSNR of the longest training less that of the one before it, over the doublings of "
+        "steps between them, each with a cosine of its own. The next one brings as much if "
+        "the gain goes on; no row shows an end.",
         "Core-hours: wall time of one thread, of all trainings of a row whose results files are here, on cores that "
         f"often had other work; {every:.0f} for all rows and ablations.",
+        *precisions(one.last.row for one in found),
         *floor_notes(results, acceleration, LENGTHS),
     )
     return Table(title(f"How far each row came at {acceleration:g}×", results), header, tuple(lines), notes)

@@ -61,6 +61,18 @@ def budgets(shown: Iterable[Row]) -> list[str]:
     return notes
 
 
+def precisions(shown: Iterable[Row]) -> list[str]:
+    """Which rows were trained with convolutions in less than single precision; nothing where none was."""
+    found: dict[str, list[str]] = {}
+    for row in shown:
+        for run in row.runs:
+            how = str(run.training.settings.get("precision", "no")) if run.training is not None else "no"
+            if how != "no":
+                found.setdefault(how, []).append(_name(row, run))
+    said = [f"with convolutions in {how}: {', '.join(dict.fromkeys(names))}" for how, names in found.items()]
+    return [f"Trained {'; '.join(said)}. All are tested in single precision."] if said else []
+
+
 def adjoints(shown: Iterable[Row]) -> list[str]:
     """By which adjoint each FA row was trained: the discrete one gives FT's gradients, so it is FT."""
     said = dict.fromkeys(f"{row.label}: {_adjoint(row.first)}" for row in shown if row.first.family == "FA")

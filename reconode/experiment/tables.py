@@ -12,7 +12,7 @@ from reconode import zoo
 from reconode.errors import DataError, UsageError
 from reconode.experiment import paper
 from reconode.experiment.floor import floor_notes, transfer_floor
-from reconode.experiment.notes import INTERVALS, adjoints, budgets, count, hardware, papers, tests, title
+from reconode.experiment.notes import INTERVALS, adjoints, budgets, count, hardware, papers, precisions, tests, title
 from reconode.experiment.results import GROUPS, Head, Result, Transfer, Trial
 from reconode.experiment.rows import Comparison, Row, compare, describe, make_row, rows, same_data
 from reconode.experiment.typeset import Table
@@ -65,7 +65,7 @@ def table1(
     lines = [_line(model, [found.get((model, "", float(a))) for a in accelerations], accelerations) for model in models]
     shown = list(found.values())
     floors = [note for a in accelerations for note in floor_notes(results, a, (variant,))]
-    notes = [INTERVALS, *floors, *papers(benchmark, accelerations, models), *budgets(shown)]
+    notes = [INTERVALS, *floors, *papers(benchmark, accelerations, models), *budgets(shown), *precisions(shown)]
     notes += [*adjoints(shown), *hardware(shown)]
     steps = [r.training.steps for r in chosen if r.training]
     what = f"Table 1, {variant} trainings of {max(steps, key=steps.count):,} steps" if variant else "Table 1"
@@ -122,6 +122,7 @@ def ablation_table(
         *floors,
         tests(base.label, 2 * len(chosen)),
         *budgets(shown),
+        *precisions(shown),
         *adjoints(shown),
         *hardware(shown),
     )
@@ -155,7 +156,7 @@ def compare_table(a: Row, b: Row) -> Table:
             )
         )
     seeds = f"Seeds: {a.label} {seeds_of(a)}, {b.label} {seeds_of(b)}."
-    notes = (INTERVALS, tests(b.label, 1), seeds, *budgets([a, b]), *hardware([a, b]))
+    notes = (INTERVALS, tests(b.label, 1), seeds, *budgets([a, b]), *precisions([a, b]), *hardware([a, b]))
     caption = title(f"{a.label} against {b.label} at {a.first.acceleration:g}×", [*a.runs, *b.runs])
     return Table(caption, header, tuple(lines), notes)
 

@@ -68,6 +68,21 @@ def order_long(it: Answers) -> str:
     return it.versus_seed(long([*pairs, *more]), caption)
 
 
+def longest(it: Answers) -> str:
+    """The order after ten times the table's steps, and what these brought."""
+    pairs = [("d5c5", "lt-euler"), ("pc-flow", "d5c5"), ("pc-flow", "lt-euler")]
+    of = [(f"{a}_20k", f"{b}_20k") for a, b in pairs]
+    of += [(f"{name}_20k", f"{name}_long") for name in ("d5c5", "lt-euler", "pc-flow")]
+    return it.versus_seed([*of, ("d5c5_bf16", "d5c5_long")], "After 20,000 steps, seed 0 of each")
+
+
+def rates_long(it: Answers) -> str:
+    """Other learning rates at the length of the long trainings."""
+    pairs = [("d5c5_rate2", "d5c5_bf16"), ("d5c5_rate8", "d5c5_bf16"), ("d5c5_rate16", "d5c5_bf16")]
+    pairs += [("lt-euler_rate4", "lt-euler_rate8"), ("lt-euler_rate16", "lt-euler_rate8")]
+    return it.versus_seed(pairs, "6,000 steps at other rates (in 1e-3), seed 0; D5C5 (bf16) is at 4e-3")
+
+
 def classical(it: Answers, acceleration: float = 4) -> str:
     """Networks against the better of the two classical methods."""
     names = ["lt-rk4", "lt-rk2", "d5c5", "ft-euler", "pc-flow"]
@@ -288,6 +303,8 @@ EVIDENCE: dict[str, Callable[[Answers], str]] = {
     "order": order,
     "order-8x": lambda it: it.versus([*FLOOR, *LEARNED], "Seed 0 of each; the first line is the noise floor", 8),
     "order-long": order_long,
+    "order-20k": longest,
+    "rates-long": rates_long,
     "seeds": lambda it: it.by_seed(HEADLINE, "Training by training"),
     "both-ways": lambda it: it.both_ways(HEADLINE, "Over trainings and knees together"),
     "seeds-long": lambda it: it.by_seed(long([*HEADLINE, *SEVERAL]), "Training by training, after the longer ones"),

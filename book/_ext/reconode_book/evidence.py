@@ -154,7 +154,7 @@ class Answers:
         """A row's name as tables print it; what is short is said in captions."""
         model, _, variant = name.partition("_")
         said = zoo.find(model).title.removeprefix("ReconODE-")
-        return said + {"slow": " at FA's rate", "long": ", long", "fine": ", fine"}.get(variant, "")
+        return said + {"slow": " at FA's rate", "long": ", long", "20k": ", 20k", "fine": ", fine"}.get(variant, "")
 
     def moved_psnr(self, test: str, acceleration: float = 4) -> dict[str, float]:
         """Each row's PSNR on a transfer test, mean over its volumes and seeds, by its name."""

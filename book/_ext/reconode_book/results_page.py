@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 
 RESULTS = ROOT / "results"
 NOT_RUN = "not run"
-LONG, FINE = "long", "fine"
-"""The variants of trainings that saw more than the table's examples, and that went on from these at 8x."""
+LONG, LONGEST, FINE = "long", "20k", "fine"
+"""The variants of trainings that saw three and ten times the table's examples, and that went on from long at 8x."""
 
 BENCHMARKS = {
     "small": "**small**: simulated knees of 96 × 112, for training on a CPU",
@@ -68,7 +68,7 @@ def benchmark(folder: Path) -> str:
     runs, moved = results.read_all(folder), transfers(folder)
     speeds = sorted({r.acceleration for r in runs})
     parts = [f"## Benchmark {folder.name}"]
-    for variant in (LONG, FINE, ""):  # one acceleration a table: two are wider than a page
+    for variant in (LONGEST, LONG, FINE, ""):  # one acceleration a table: two are wider than a page
         there = sorted({r.acceleration for r in runs if r.variant == variant and (r.training or not variant)})
         parts += [shown(tables.table1(runs, folder.name, [a], variant)) for a in there]
     parts += trained(folder, runs)
@@ -121,11 +121,12 @@ def curves(folder: Path, runs: Sequence[Result], accelerations: Sequence[float])
             f"Validation PSNR over the slices seen in training, one curve a model, {of}",
             partial(drawing.training_curves, runs, acceleration=a),
         )
-        parts += figure(
-            f"{name}-training-long-{a:g}x",
-            f"The same for longer trainings, {of}",
-            partial(drawing.training_curves, runs, acceleration=a, variant=LONG),
-        )
+        for variant in (LONG, LONGEST):
+            parts += figure(
+                f"{name}-training-{variant}-{a:g}x",
+                f"The same for the trainings {variant}, {of}",
+                partial(drawing.training_curves, runs, acceleration=a, variant=variant),
+            )
     return parts
 
 
@@ -137,7 +138,9 @@ def trained(folder: Path, runs: Sequence[Result]) -> list[str]:
 
     try:
         costs = lengths.read_costs(folder)
-        equal, far = lengths.compute_table(runs, costs), lengths.progress_table(runs)
+        equal, far = [lengths.compute_table(runs, costs)], lengths.progress_table(runs)
+        if any(r.variant == LONGEST for r in runs):
+            equal.append(lengths.compute_table(runs, costs, f"lt-rk4_{LONG}"))
     except DataError:
         return []
     picture = figure(
@@ -146,7 +149,7 @@ def trained(folder: Path, runs: Sequence[Result]) -> list[str]:
         "all lines rise, and those of PC-Flow and of LT-Euler with 26 steps end highest.",
         partial(drawing.gains_of_length, runs, costs),
     )
-    return ["### Equal compute", shown(equal), "### How far from flat", shown(far), *picture]
+    return ["### Equal compute", *map(shown, equal), "### How far from flat", shown(far), *picture]
 
 
 def pictures(folder: Path) -> list[str]:
