@@ -340,7 +340,8 @@ def load(name: str, acceleration: float = 4, *, file: str | Path | None = None) 
 
     Args:
         name: a key of :data:`MODELS`, for the best weights that come with the library, those of the longest training
-            (:data:`BEST`); followed by one of :data:`VARIANTS`, such as "lt-rk4_table", for those of one training.
+            that all have (:data:`BEST`); followed by one of :data:`VARIANTS`, such as "lt-rk4_table", for those of one
+            training.
         acceleration: of the masks that the data come with; chooses the weights.
         file: weights of your own (what ``reconode train`` writes); None takes those that come with the library.
 
