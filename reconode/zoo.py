@@ -294,8 +294,7 @@ MODELS: dict[str, Entry] = {
 """The rows of Table 1 by their names, the classical methods, the original neural ODE, and the ablations."""
 
 VARIANTS = ("table", "long", "20k", "fine")
-"""Of the trainings whose weights come with the library: Table 1's own, 6,000 steps of every row, 20,000 of some,
-and those of 6,000 fine-tuned at 8x."""
+"""Of the trainings that come with the library: Table 1's, of 6,000 steps, of 20,000 (some), of 6,000 tuned at 8x."""
 
 BEST: dict[float, tuple[str, ...]] = {4: ("long", "table"), 8: ("fine", "table")}
 """Whose weights a name without a variant takes, by acceleration: the first that there are."""
@@ -339,9 +338,8 @@ def load(name: str, acceleration: float = 4, *, file: str | Path | None = None) 
     """A ready reconstruction by name: a classical method, or a network with trained weights, set to evaluate.
 
     Args:
-        name: a key of :data:`MODELS`, for the best weights that come with the library, those of the longest training
-            that all have (:data:`BEST`); followed by one of :data:`VARIANTS`, such as "lt-rk4_table", for those of one
-            training.
+        name: a key of :data:`MODELS`, for the weights of the longest training that all have (:data:`BEST`); followed by
+            one of :data:`VARIANTS`, such as "lt-rk4_table", for those of one training.
         acceleration: of the masks that the data come with; chooses the weights.
         file: weights of your own (what ``reconode train`` writes); None takes those that come with the library.
 
