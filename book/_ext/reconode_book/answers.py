@@ -70,9 +70,9 @@ def order_long(it: Answers) -> str:
 
 def longest(it: Answers) -> str:
     """The order after ten times the table's steps, and what these brought."""
-    pairs = [("d5c5", "lt-euler"), ("pc-flow", "d5c5"), ("pc-flow", "lt-euler")]
+    pairs = [("d5c5", "lt-euler"), ("lt-rk2", "d5c5"), ("lt-rk2", "lt-euler"), ("pc-flow", "d5c5")]
     of = [(f"{a}_20k", f"{b}_20k") for a, b in pairs]
-    of += [(f"{name}_20k", f"{name}_long") for name in ("d5c5", "lt-euler", "pc-flow")]
+    of += [(f"{name}_20k", f"{name}_long") for name in ("d5c5", "lt-euler", "lt-rk2", "pc-flow")]
     return it.versus_seed([*of, ("d5c5_bf16", "d5c5_long")], "After 20,000 steps, seed 0 of each")
 
 
