@@ -161,6 +161,12 @@ def test_a_line_a_row_from_length_to_length(folder):
     assert lines["D5C5"] == [1000.0, 3000.0] and lines["LT-RK4"] == [4000.0]
 
 
+def test_a_line_goes_from_the_shortest_to_the_longest(three):
+    axis = drawing.gains_of_length(results.read_all(three), COSTS).axes[0]
+    lines = {line.get_label(): list(line.get_xdata()) for line in axis.get_lines()}
+    assert lines["D5C5"] == [1000.0, 3000.0, 10000.0]
+
+
 def test_unequal_lengths_share_no_table_of_transfer(tmp_path):
     made = [made_up_transfer(name, gain=gain) for name, gain in (("zero-filled", 0.0), ("tv", 1.0), ("d5c5", 2.0))]
     made.append({**made_up_transfer("d5c5", gain=3.0), "variant": "long"})

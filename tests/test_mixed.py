@@ -8,7 +8,7 @@ from dataclasses import asdict, replace
 
 import pytest
 import torch
-from test_train import final, same, train
+from test_train import final, interrupted, same, train
 from typer.testing import CliRunner
 
 from reconode import masks, zoo
@@ -93,13 +93,8 @@ class TestSources:
 
 class TestTraining:
     def test_resumes_to_the_same_bits(self, tmp_path):
-        def stop(step, values):
-            if step == 4:
-                raise KeyboardInterrupt
-
         train(SMALL, tmp_path / "whole")
-        with pytest.raises(KeyboardInterrupt):
-            train(SMALL, tmp_path / "broken", watch=stop)
+        interrupted(SMALL, tmp_path / "broken")
         train(SMALL, tmp_path / "broken", resume=True)
         assert same(final(tmp_path / "whole"), final(tmp_path / "broken"))
         train(replace(SMALL, also=()), tmp_path / "alone")

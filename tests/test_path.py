@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import torch
 from skimage.metrics import structural_similarity
-from test_train import final, same, train
+from test_train import final, interrupted, same, train
 from typer.testing import CliRunner
 
 from reconode import path, zoo
@@ -163,13 +163,8 @@ class TestTraining:
             torch.testing.assert_close(trained[f"model.{key}"], value, rtol=0, atol=1e-6 if weight else 0)
 
     def test_resumes_to_the_same_bits(self, tmp_path):
-        def stop(step, values):
-            if step == 4:
-                raise KeyboardInterrupt
-
         train(SMALL, tmp_path / "whole")
-        with pytest.raises(KeyboardInterrupt):
-            train(SMALL, tmp_path / "broken", watch=stop)
+        interrupted(SMALL, tmp_path / "broken")
         with pytest.raises(DataError, match=r"was trained with path = 0\.5, not 0\.0"):
             train(replace(SMALL, path=0.0), tmp_path / "broken", resume=True)
         train(SMALL, tmp_path / "broken", resume=True)

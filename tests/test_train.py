@@ -56,6 +56,17 @@ def final(folder):
     return weights.read(folder / "last.safetensors")[0]
 
 
+def interrupted(settings, folder, at=4):
+    """A training that Ctrl-C ends after a step."""
+
+    def stop(step, values):
+        if step == at:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        train(settings, folder, watch=stop)
+
+
 def same(a, b):
     return a.keys() == b.keys() and all(torch.equal(a[key], b[key]) for key in a)
 

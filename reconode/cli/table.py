@@ -182,7 +182,7 @@ def _all(
         for v in variants or [""]
         for one in _make(Which.table1, folder, (), accelerations, BASELINE, v, groups, narrow)
     ]
-    budgets = [BASELINE, f"{BASELINE}_long"] if MAIN[2] in variants else [BASELINE]
+    budgets = [BASELINE, f"{BASELINE}_long"] if "20k" in variants else [BASELINE]
     others = [*((Which.compute, base) for base in budgets), (Which.lengths, BASELINE), (Which.transfer, BASELINE)]
     for which, base in () if variant else others:
         try:

@@ -61,11 +61,11 @@ class Length:
 def lengths(
     results: Iterable[Result], costs: Mapping[str, float], acceleration: float = 4.0
 ) -> dict[str, dict[str, Length]]:
-    """Every row that was trained to its end, by model and variant (:data:`LENGTHS`), in the order of tables."""
+    """Every row that was trained to its end, by model in the order of tables, and by variant, the shortest first."""
     wanted = [r for r in results if r.acceleration == acceleration and r.variant in LENGTHS and steps_of(r)]
     ended = [r for r in wanted if r.family not in ("FA", "ODE")]  # whose best weights are not their last
     found: dict[str, dict[str, Length]] = {}
-    for row in sorted(rows(ended).values(), key=lambda row: order(row.first)):
+    for row in sorted(rows(ended).values(), key=lambda row: (order(row.first)[:3], steps_of(row.first))):
         steps = steps_of(row.first)
         made = Length(row, steps, steps * costs.get(row.first.model, 0.0))
         found.setdefault(row.first.model, {})[row.first.variant] = made
@@ -150,10 +150,10 @@ def progress(
     """Of every row that was trained to its end, in the order of tables."""
     made = []
     for model, at in lengths(results, costs or {}, acceleration).items():
-        last = max(at.values(), key=lambda one: one.steps)
+        *_, last = at.values()
         brought = None
         if len(at) > 1:
-            short, long = sorted(at.values(), key=lambda one: one.steps)[-2:]
+            short, long = list(at.values())[-2:]
             shared = {run.seed for run in short.row.runs} & {run.seed for run in long.row.runs}
             gains = [seed_mean(long.row, seed) - seed_mean(short.row, seed) for seed in shared]
             brought = sum(gains) / len(gains) / math.log2(long.steps / short.steps) if gains else None
