@@ -5,12 +5,13 @@
 Without a folder, eight files of fastMRI's size (16 slices of 640 x 368) are written to a temporary one. Each way reads
 every slice (k-space and target) once a round, rounds alternate, medians are compared. Files are in the page cache: the
 ratio is of the code, not of the disk. The first pass looks at each file in another process and compares each slice with
-its target; later ones only read.
+its target; later ones only read: so many passes bring the average of all to the asked 0.8.
 """
 
 from __future__ import annotations
 
 import argparse
+import math
 import statistics
 import tempfile
 import time
@@ -24,6 +25,7 @@ from _common import machine, write_json
 from reconode.data import fastmri
 from reconode.data.slices import SliceDataset, Undersample
 from reconode.physics import MRIOperator
+from reconode.storage import probe
 
 ROUNDS = 7
 
@@ -42,6 +44,12 @@ def bare(paths: list[Path]) -> int:
 
 def through(dataset: SliceDataset) -> int:
     return sum(1 for number in range(len(dataset)) if dataset[number] is not None)
+
+
+def first_pass(paths: list[Path]) -> int:
+    """Files that this process has never seen."""
+    probe._plain.clear()
+    return through(SliceDataset(paths))
 
 
 def measure(ways: dict[str, Callable[[], int]]) -> dict[str, float]:
@@ -75,7 +83,7 @@ def main() -> None:
             {
                 "bare h5py loop": lambda: bare(paths),
                 "SliceDataset, transform off": lambda: through(raw),
-                "SliceDataset, first pass with all checks": lambda: through(SliceDataset(paths)),
+                "SliceDataset, first pass with all checks": lambda: first_pass(paths),
                 "SliceDataset, mask + hybrid space + scale": lambda: through(transformed),
             }
         )
@@ -88,11 +96,15 @@ def main() -> None:
     print(f"cost of the transform                         {milliseconds:8.1f} ms a slice")
     print(f"E^H E in hybrid space against the 2-D form    {full / hybrid:8.2f} times faster")
     first = rates["SliceDataset, first pass with all checks"] / rates["bare h5py loop"]
+    # (n - 1) later passes and a first one take as long as n of the bare loop's at 0.8.
+    passes = math.ceil((1 / first - 1 / ratio) / (1 / 0.8 - 1 / ratio)) if ratio > 0.8 else None
     print(f"ratio of the first pass, all checks on        {first:8.2f}")
+    print(f"passes whose average is 0.8                   {passes or 'never':>8}")
     content = {
         "slices_per_second": rates,
         "ratio_transform_off": ratio,
         "ratio_first_pass": first,
+        "passes_to_0.8": passes,
         "transform_milliseconds": milliseconds,
         "hybrid_speedup": full / hybrid,
         "machine": machine(),

@@ -179,7 +179,8 @@ class TestTheDataCheckThemselves:
     def test_one_row_of_the_image_is_that_of_the_whole_transform(self):
         kspace = torch.randn(2, 20, 15, dtype=torch.complex64)
         for row in (0, 7, 19):
-            torch.testing.assert_close(verify.row_of_image(kspace, row), ifft(kspace)[:, row])
+            found = torch.from_numpy(verify.row_of_image(kspace.numpy(), row))
+            torch.testing.assert_close(found, ifft(kspace)[:, row], check_dtype=False)
 
     @pytest.mark.parametrize("coils", [1, 2])
     def test_one_sample_anywhere_shows(self, foreign, coils):

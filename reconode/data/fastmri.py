@@ -331,7 +331,7 @@ def _read_target(file: h5py.File, info: FileInfo) -> Tensor:
     return target
 
 
-def check_target(file: h5py.File, info: FileInfo, target: Tensor | None = None) -> float:
+def check_target(file: h5py.File, info: FileInfo, target: np.ndarray | Tensor | None = None) -> float:
     """Compare a file's whole target with what the file states of it.
 
     Args:
