@@ -82,7 +82,7 @@ class Plain(nn.Module):
         widths = [inputs, *[channels] * (len(dilations) - 1), outputs]
         layers: list[nn.Module] = []
         for one, other, dilation in zip(widths, widths[1:], dilations, strict=False):
-            padding = tuple(d * (k // 2) for d, k in zip(dilation, kernel, strict=True))
+            padding = (dilation[0] * (kernel[0] // 2), dilation[1] * (kernel[1] // 2))
             layers += [nn.Conv2d(one, other, kernel, padding=padding, dilation=dilation), activation()]
         self.layers = nn.Sequential(*layers[:-1])
 
