@@ -21,7 +21,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from reconode.experiment import benchmark, record
+from reconode.experiment import benchmark, record, schema
 from reconode.experiment.plan import Job, Plan
 from reconode.networks import CHANNELS, count_parameters, to_channels, to_complex
 from reconode.physics import MRIOperator
@@ -40,18 +40,18 @@ WITHIN = 0.07
 
 IDEAS: dict[str, dict[str, Any]] = {
     "PC-Flow": {},
-    "fifteen pieces, one step each": {"pieces": 15, "repeats": 1},
-    "three pieces, five steps each": {"pieces": 3, "repeats": 5},
-    "twenty-five steps, narrower": {"repeats": 5, "channels": 24},
     "sees the step before": {"history": True},
-    "eight memory channels": {"memory": 8, "channels": 30},
+    "a coarse branch at half resolution": {"coarse": 7},
     "dilations 1-2-4-2-1 along the columns": {"dilations": ((1, 1), (1, 2), (1, 4), (1, 2), (1, 1))},
-    "dilations 1-2-4-2-1 in both directions": {"dilations": ((1, 1), (2, 2), (4, 4), (2, 2), (1, 1))},
+    "fifteen pieces, one step each": {"pieces": 15, "repeats": 1},
+    "a coarse branch, two pieces": {"coarse": 7, "pieces": 2, "repeats": 8},
+    "twenty-five steps, narrower": {"repeats": 5, "channels": 24},
+    "eight memory channels": {"memory": 8, "channels": 30},
+    "last layer starts at zero": {"still": True},
     "kernels 3 x 5": {"kernel": (3, 5), "channels": 24},
     "leaky ReLU": {"activation": lambda: nn.LeakyReLU(0.1)},
-    "last layer starts at zero": {"still": True},
-    "a coarse branch at half resolution": {"coarse": 7},
-    "a coarse branch, two pieces": {"coarse": 7, "pieces": 2, "repeats": 8},
+    "three pieces, five steps each": {"pieces": 3, "repeats": 5},
+    "dilations 1-2-4-2-1 in both directions": {"dilations": ((1, 1), (2, 2), (4, 4), (2, 2), (1, 1))},
     "path supervised, weight 0.3": {"path": 0.3},
 }
 """Each in place of one thing of the first."""
@@ -221,7 +221,7 @@ def main() -> None:
     def write() -> None:
         said = {"steps": given.steps, "rows": plan.rows, "precision": given.precision, "learning_rate": RATE}
         said |= {"gain": GAIN, "candidates": found, **record.provenance()}
-        write_whole(given.results / "small" / "beyond_pc_flow.json", json.dumps(said, indent=1) + "\n")
+        write_whole(given.results / "small" / "beyond_pc_flow.json", json.dumps(schema.plain(said), indent=1) + "\n")
 
     for name, idea in IDEAS.items():
         found[name] = candidate(plan, name, idea)

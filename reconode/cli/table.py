@@ -174,15 +174,17 @@ def _all(
     """The main tables as far as they were run; those of one variant, where it is named."""
     from reconode.errors import DataError
     from reconode.experiment import results
+    from reconode.experiment.lengths import FINE, LENGTHS
 
     runs = results.read_all(folder)
-    variants = [variant] if variant else [v for v in MAIN if any(r.variant == v and r.training for r in runs)]
+    there = [v for v in (*LENGTHS, *FINE) if any(r.variant == v and r.training for r in runs)]
+    variants = [variant] if variant else there
     made = [
         one
         for v in variants or [""]
         for one in _make(Which.table1, folder, (), accelerations, BASELINE, v, groups, narrow)
     ]
-    budgets = [BASELINE, f"{BASELINE}_long"] if "20k" in variants else [BASELINE]
+    budgets = [BASELINE, f"{BASELINE}_long"] if LENGTHS[-1] in variants else [BASELINE]
     others = [*((Which.compute, base) for base in budgets), (Which.lengths, BASELINE), (Which.transfer, BASELINE)]
     for which, base in () if variant else others:
         try:
@@ -190,10 +192,6 @@ def _all(
         except DataError:
             continue  # not run, or not counted
     return made
-
-
-MAIN = ("", "long", "20k", "fine")
-"""The variants that have a table of their own among the main ones."""
 
 
 def _accelerations(runs: Sequence[Head], names: Sequence[str] = ()) -> list[float]:

@@ -27,6 +27,9 @@ COUNTED = "cost_counted.json"
 LENGTHS = ("", "long", "20k")
 """The variants that are one recipe at three lengths, the shortest first."""
 
+FINE = ("fine", "fine20k")
+"""The variants that went on at 8x from 4x weights: 600 steps from "long", 3,000 from "20k"."""
+
 QUARTER = 0.75
 """Where the last quarter of a curve begins."""
 

@@ -6,7 +6,6 @@ The pages' sentences are written by hand; tests/test_claims_answers.py holds eac
 from __future__ import annotations
 
 import json
-import math
 from collections.abc import Callable
 from functools import cache
 from itertools import pairwise
@@ -18,13 +17,23 @@ from sphinx.util.docutils import SphinxRole
 
 from reconode_book import low_signal
 from reconode_book.evidence import NOT_RUN, Answers, dB, minus, plain_table
+from reconode_book.longer import (
+    FLOOR,
+    LEARNED,
+    fine,
+    fine_longest,
+    long,
+    longest,
+    order_long,
+    rates_long,
+    real_fine,
+    real_knee,
+)
 from reconode_book.markdown import MarkdownDirective
 from reconode_book.mixes import both, mixes
 from reconode_book.results_page import RESULTS
 from reconode_book.straight import straight
 
-LEARNED = [("lt-rk4", "lt-rk2"), ("lt-rk4", "d5c5"), ("lt-rk2", "d5c5")]
-FLOOR = [("lt-euler", "ft-euler")]
 SOLVERS = {"euler": "Euler", "midpoint": "midpoint", "rk2": "RK2 (Heun)", "rk4": "RK4 (classical)"}
 
 
@@ -32,11 +41,6 @@ SOLVERS = {"euler": "Euler", "midpoint": "midpoint", "rk2": "RK2 (Heun)", "rk4":
 def small() -> Answers:
     """The results of the small benchmark; read once a build."""
     return Answers(RESULTS / "small")
-
-
-def long(pairs: list[tuple[str, str]]) -> list[tuple[str, str]]:
-    """The same rows after the longer trainings."""
-    return [(f"{a}_long", f"{b}_long") for a, b in pairs]
 
 
 def short(names: list[str], against: str) -> list[tuple[str, str]]:
@@ -51,52 +55,12 @@ def order(it: Answers) -> str:
     return it.versus_seed([*FLOOR, *LEARNED, *between, *orders], "Seed 0 of each; the first line is the noise floor")
 
 
-def order_long(it: Answers) -> str:
-    """The same after the longer trainings."""
-    pairs = [
-        *FLOOR,
-        *LEARNED,
-        ("lt-rk2", "lt-euler"),
-        ("lt-rk4", "lt-euler"),
-        ("d5c5", "lt-euler"),
-        ("ft-rk2", "ft-euler"),
-        ("ft-rk4", "ft-euler"),
-        ("ft-rk4", "lt-rk4"),
-    ]
-    more = [("lt-euler-26", "lt-rk4"), ("pc-flow", "lt-rk4"), ("pc-flow", "lt-euler-26")]
-    caption = "After the longer trainings, seed 0 of each; the first line is the noise floor"
-    return it.versus_seed(long([*pairs, *more]), caption)
-
-
-def longest(it: Answers) -> str:
-    """The order after ten times the table's steps, and what these brought."""
-    pairs = [("d5c5", "lt-euler"), ("lt-rk2", "d5c5"), ("lt-rk2", "lt-euler"), ("pc-flow", "d5c5")]
-    of = [(f"{a}_20k", f"{b}_20k") for a, b in pairs]
-    of += [(f"{name}_20k", f"{name}_long") for name in ("d5c5", "lt-euler", "lt-rk2", "pc-flow")]
-    return it.versus_seed([*of, ("d5c5_bf16", "d5c5_long")], "After 20,000 steps, seed 0 of each")
-
-
-def rates_long(it: Answers) -> str:
-    """Other learning rates at the length of the long trainings."""
-    pairs = [("d5c5_rate2", "d5c5_bf16"), ("d5c5_rate8", "d5c5_bf16"), ("d5c5_rate16", "d5c5_bf16")]
-    pairs += [("lt-euler_rate4", "lt-euler_rate8"), ("lt-euler_rate16", "lt-euler_rate8")]
-    return it.versus_seed(pairs, "6,000 steps at other rates (in 1e-3), seed 0; D5C5 (bf16) is at 4e-3")
-
-
 def classical(it: Answers, acceleration: float = 4) -> str:
     """Networks against the better of the two classical methods."""
     names = ["lt-rk4", "lt-rk2", "d5c5", "ft-euler", "pc-flow"]
     if acceleration == 4:
         names += ["lt-rk4_long", "d5c5_long", "ft-euler_long", "pc-flow_long"]
     return it.versus([(name, "wavelet") for name in names], "Against the wavelet", acceleration)
-
-
-def fine(it: Answers) -> str:
-    """What was fine-tuned at 8x against the wavelet, and the pairs that tell the order."""
-    names = ["d5c5", "ft-euler", "lt-euler", "ft-rk2", "ft-rk4", "lt-rk2", "lt-rk4", "lt-euler-26", "pc-flow"]
-    pairs = [*FLOOR, ("lt-rk4", "d5c5"), ("lt-euler-26", "lt-rk4"), ("pc-flow", "lt-euler-26")]
-    tuned = [(f"{a}_fine", f"{b}_fine") for a, b in pairs]
-    return it.versus([*((f"{name}_fine", "wavelet") for name in names), *tuned], "Fine-tuned, seed 0", 8)
 
 
 def gradients(it: Answers) -> str:
@@ -251,52 +215,6 @@ def search(it: Answers) -> str:
     return plain_table(caption, ["idea", "parameters", "PSNR, dB", "gain, dB"], rows)
 
 
-KNEE, AIMS = "knee_mese_te1", {"lt-rk4": 32.0, "pc-flow": 33.5}
-"""The real knee's first echo, and what was aimed at there at 4x, in dB."""
-
-
-ENDS = ("", "_long", "_20k")
-"""Of the names of rows of 2,000, 6,000 and 20,000 steps."""
-
-
-def real_knee(it: Answers) -> str:
-    """What was aimed at on the real knee, what there is, and how many doublings of the training lie between."""
-    rows = []
-    for name, aim in AIMS.items():
-        scores = [it.one_test(KNEE, f"{name}{end}") for end in ENDS]
-        there = [(psnr, it.steps(f"{name}{end}")) for psnr, end in zip(scores, ENDS, strict=True) if psnr is not None]
-        if len(there) < 2:
-            return f"{NOT_RUN.capitalize()}."
-        (short, few), (long, many) = there[-2:]
-        pace = (long - short) / math.log2(many / few)
-        missing = f"{(aim - long) / pace:.1f}" if aim > long else "none"
-        each = [NOT_RUN if psnr is None else f"{psnr:.2f}" for psnr in scores]
-        rows.append([it.title(name), *each, f"{pace:+.2f}", f"{aim:.1f}", missing])
-    lengths = ("2,000", "6,000", "20,000")
-    header = ["model", *(f"{n} steps" for n in lengths), "a doubling brought", "aim", "doublings missing at this pace"]
-    return plain_table("The real knee, first echo, 4×, PSNR in dB, seed 0", header, rows)
-
-
-def real_fine(it: Answers) -> str:
-    """Fine-tuned rows and the wavelet against total variation on each real file, at 8x."""
-    files = [
-        t.test for r in it.moved if r.row_name == "tv" and r.acceleration == 8 for t in r.tests if t.group == "real"
-    ]
-    psnr = {test: it.moved_psnr(test, 8) for test in files}
-    names = sorted({name for found in psnr.values() for name in found if name.endswith("_fine")})
-    if not names:
-        return f"{NOT_RUN.capitalize()}."
-    names += ["wavelet"] if all("wavelet" in found for found in psnr.values()) else []
-    rows = [
-        [
-            it.title(name),
-            *(f"{found[name] - found['tv']:+.2f}" if name in found else NOT_RUN for found in psnr.values()),
-        ]
-        for name in names
-    ]
-    return plain_table("Fine-tuned, seed 0, minus total variation, dB, 8×", ["model", *files], rows)
-
-
 PARTS = ["lt-rk4-no-attention", "lt-rk4-no-dilation", "lt-rk4-unshared", "lt-rk4-end", "lt-rk4-untimed"]
 CONTROLS = ["ft-euler-wide", "lt-euler-26", "d5c5", "pc-flow"]
 EULER = [("ft-euler-end", "ft-euler"), ("ft-euler-untimed", "ft-euler")]
@@ -322,6 +240,7 @@ EVIDENCE: dict[str, Callable[[Answers], str]] = {
     "classical": classical,
     "classical-8x": lambda it: classical(it, 8),
     "fine-8x": fine,
+    "fine-20k": fine_longest,
     "both": both,
     "mixes": mixes,
     "gradients": gradients,

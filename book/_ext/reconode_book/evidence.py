@@ -14,6 +14,7 @@ from typing import Any
 from reconode import zoo
 from reconode.errors import ReconodeError
 from reconode.experiment import results, tables
+from reconode.experiment.lengths import FINE, LENGTHS
 from reconode.experiment.results import Result, Transfer
 from reconode.experiment.rows import Comparison, Row, compare, make_row, two_way
 from reconode.experiment.tables import find_row
@@ -154,7 +155,8 @@ class Answers:
         """A row's name as tables print it; what is short is said in captions."""
         model, _, variant = name.partition("_")
         said = zoo.find(model).title.removeprefix("ReconODE-")
-        return said + {"slow": " at FA's rate", "long": ", long", "20k": ", 20k", "fine": ", fine"}.get(variant, "")
+        shown = (*LENGTHS, *FINE)
+        return said + {"slow": " at FA's rate"}.get(variant, f", {variant}" if variant and variant in shown else "")
 
     def moved_psnr(self, test: str, acceleration: float = 4) -> dict[str, float]:
         """Each row's PSNR on a transfer test, mean over its volumes and seeds, by its name."""

@@ -21,9 +21,6 @@ if TYPE_CHECKING:
 
 RESULTS = ROOT / "results"
 NOT_RUN = "not run"
-LONG, LONGEST, FINE = "long", "20k", "fine"
-"""The variants of trainings that saw three and ten times the table's examples, and that went on from long at 8x."""
-
 BENCHMARKS = {
     "small": "**small**: simulated knees of 96 × 112, for training on a CPU",
     "full": "**full**: simulated knees on fastMRI's grid, for a GPU",
@@ -64,11 +61,13 @@ def paper_only() -> str:
 def benchmark(folder: Path) -> str:
     """Its Table 1, ablations and transfer, each as far as it was run."""
     from reconode.experiment import claims, results, tables
+    from reconode.experiment.lengths import FINE, LENGTHS
 
     runs, moved = results.read_all(folder), transfers(folder)
     speeds = sorted({r.acceleration for r in runs})
     parts = [f"## Benchmark {folder.name}"]
-    for variant in (LONGEST, LONG, FINE, ""):  # one acceleration a table: two are wider than a page
+    for variant in (*reversed(LENGTHS[1:]), *reversed(FINE), LENGTHS[0]):
+        # One acceleration a table: two are wider than a page.
         there = sorted({r.acceleration for r in runs if r.variant == variant and (r.training or not variant)})
         parts += [shown(tables.table1(runs, folder.name, [a], variant)) for a in there]
     parts += trained(folder, runs)
@@ -106,6 +105,7 @@ def fold(made: Table) -> list[str]:
 
 def curves(folder: Path, runs: Sequence[Result], accelerations: Sequence[float]) -> list[str]:
     """PSNR against parameters, and over the training."""
+    from reconode.experiment.lengths import LENGTHS
     from reconode.figures import results as drawing
 
     name, parts = folder.name, []
@@ -121,7 +121,7 @@ def curves(folder: Path, runs: Sequence[Result], accelerations: Sequence[float])
             f"Validation PSNR over the slices seen in training, one curve a model, {of}",
             partial(drawing.training_curves, runs, acceleration=a),
         )
-        for variant in (LONG, LONGEST):
+        for variant in LENGTHS[1:]:
             parts += figure(
                 f"{name}-training-{variant}-{a:g}x",
                 f"The same for the trainings {variant}, {of}",
@@ -139,8 +139,8 @@ def trained(folder: Path, runs: Sequence[Result]) -> list[str]:
     try:
         costs = lengths.read_costs(folder)
         equal, far = [lengths.compute_table(runs, costs)], lengths.progress_table(runs)
-        if any(r.variant == LONGEST for r in runs):
-            equal.append(lengths.compute_table(runs, costs, f"lt-rk4_{LONG}"))
+        if any(r.variant == lengths.LENGTHS[-1] for r in runs):
+            equal.append(lengths.compute_table(runs, costs, f"lt-rk4_{lengths.LENGTHS[1]}"))
     except DataError:
         return []
     picture = figure(
