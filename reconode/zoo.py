@@ -68,6 +68,10 @@ class Entry:
         return count_parameters(self.build())
 
 
+def _ablation(title: str, build: Callable[[], Model], summary: str, searched_with: str, look: str) -> Entry:
+    return Entry(title, build, summary, "ablation", searched_with=searched_with, look=look)
+
+
 MODELS: dict[str, Entry] = {
     "zero-filled": Entry(
         "Zero-filled", classical.ZeroFilled, "what was not measured is zero", "classical", look="#8f8f8f |"
@@ -165,7 +169,7 @@ MODELS: dict[str, Entry] = {
     ),
     "neural-ode": Entry(
         "Neural ODE",
-        lambda: AdaptiveSolver(),
+        AdaptiveSolver,
         "dopri5 and the continuous adjoint",
         "ODE",
         searched_with="fa-euler-continuous",
@@ -179,45 +183,48 @@ MODELS: dict[str, Entry] = {
         searched_with="d5c5",
         look="#a45a01 *",
     ),
-    "lt-rk4-no-attention": Entry(
+    "pc-flow-history": Entry(
+        "PC-Flow, history",
+        lambda: PCFlow(history=True),
+        "its steps see the last one too",
+        "beyond",
+        searched_with="d5c5",
+        look="#d3007a *",
+    ),
+    "lt-rk4-no-attention": _ablation(
         "LT-RK4, no attention",
         lambda: LearnedSolver(4, attention=False),
         "one number a stage instead",
-        "ablation",
-        searched_with="lt-rk2",
-        look="#a45a01 x",
+        "lt-rk2",
+        "#a45a01 x",
     ),
-    "lt-rk4-no-dilation": Entry(
+    "lt-rk4-no-dilation": _ablation(
         "LT-RK4, no dilation",
         lambda: LearnedSolver(4, dilation=False),
         "every stage looks equally wide",
-        "ablation",
-        searched_with="lt-rk2",
-        look="#008e8c +",
+        "lt-rk2",
+        "#008e8c +",
     ),
-    "lt-rk4-end": Entry(
+    "lt-rk4-end": _ablation(
         "LT-RK4, y at the end",
         lambda: LearnedSolver(4, consistency="end"),
         "data consistency once",
-        "ablation",
-        searched_with="lt-rk2",
-        look="#8d4ad2 <",
+        "lt-rk2",
+        "#8d4ad2 <",
     ),
-    "ft-euler-end": Entry(
+    "ft-euler-end": _ablation(
         "FT-Euler, y at the end",
         lambda: FixedSolver(EULER, consistency="end"),
         "data consistency once",
-        "ablation",
-        searched_with="ft-euler",
-        look="#b08d00 s",
+        "ft-euler",
+        "#b08d00 s",
     ),
-    "ft-euler-untimed": Entry(
+    "ft-euler-untimed": _ablation(
         "FT-Euler, autonomous",
         lambda: FixedSolver(EULER, f=Dynamics(timed=False)),
         "f does not see the time",
-        "ablation",
-        searched_with="ft-euler",
-        look="#0097ee d",
+        "ft-euler",
+        "#0097ee d",
     ),
     "fa-euler-continuous": Entry(
         "FA-Euler, continuous",
@@ -242,53 +249,39 @@ MODELS: dict[str, Entry] = {
         searched_with="fa-euler-continuous",
         look="#8d4ad2 ^",
     ),
-    "fa-euler-anode": Entry(
+    "fa-euler-anode": _ablation(
         "FA-Euler, ANODE's defaults",
         lambda: FixedSolver(EULER, 2, Checkpoint(), "end"),
         "two steps, y at the end",
-        "ablation",
-        searched_with="ft-euler",
-        look="#b56ffb 3",
+        "ft-euler",
+        "#b56ffb 3",
     ),
-    "fa-rk2-anode": Entry(
+    "fa-rk2-anode": _ablation(
         "FA-RK2, ANODE's defaults",
         lambda: FixedSolver(MIDPOINT, 2, Checkpoint(), "end"),
         "two midpoint steps, y at the end",
-        "ablation",
-        searched_with="ft-euler",
-        look="#a15de6 4",
+        "ft-euler",
+        "#a15de6 4",
     ),
-    "ft-euler-wide": Entry(
+    "ft-euler-wide": _ablation(
         "FT-Euler, 74 channels",
         lambda: FixedSolver(EULER, f=Dynamics(channels=74)),
         "as many parameters as LT-RK4",
-        "ablation",
-        searched_with="ft-euler",
-        look="#0072b5 h",
+        "ft-euler",
+        "#0072b5 h",
     ),
-    "lt-euler-26": Entry(
+    "lt-euler-26": _ablation(
         "LT-Euler, 26 steps",
         lambda: LearnedSolver(1, steps=26),
         "as many multiply-adds as LT-RK4",
-        "ablation",
-        searched_with="lt-rk2",
-        look="#d3007a o",
+        "lt-rk2",
+        "#d3007a o",
     ),
-    "lt-rk4-untimed": Entry(
-        "LT-RK4, autonomous",
-        lambda: LearnedSolver(4, timed=False),
-        "no stage sees the time",
-        "ablation",
-        searched_with="lt-rk2",
-        look="#0084d1 >",
+    "lt-rk4-untimed": _ablation(
+        "LT-RK4, autonomous", lambda: LearnedSolver(4, timed=False), "no stage sees the time", "lt-rk2", "#0084d1 >"
     ),
-    "lt-rk4-unshared": Entry(
-        "LT-RK4, unshared",
-        lambda: UnsharedSolver(4),
-        "other weights in each step",
-        "ablation",
-        searched_with="lt-rk2",
-        look="#007e3f p",
+    "lt-rk4-unshared": _ablation(
+        "LT-RK4, unshared", lambda: UnsharedSolver(4), "other weights in each step", "lt-rk2", "#007e3f p"
     ),
 }
 """The rows of Table 1 by their names, the classical methods, the original neural ODE, and the ablations."""

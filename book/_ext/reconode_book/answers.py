@@ -275,6 +275,9 @@ EVIDENCE: dict[str, Callable[[Answers], str]] = {
     "contrast": lambda it: it.contrast(),
     "pc-flow": lambda it: it.versus(BEYOND, "PC-Flow against others"),
     "pc-flow-long": lambda it: it.versus_seed(long(BEYOND), "PC-Flow against others, longer trainings, seed 0"),
+    "pc-flow-20k": lambda it: it.versus_seed(
+        [(f"{a}_20k", f"{b}_20k") for a, b in BEYOND], "PC-Flow against others, 20,000 steps, seed 0"
+    ),
     "pc-flow-8x": lambda it: it.versus(BEYOND[1:3], "PC-Flow against others", 8),
     "pc-flow-way": lambda it: way(it.other("pc_flow")),
     "pc-flow-without": without,
