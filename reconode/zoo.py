@@ -183,13 +183,8 @@ MODELS: dict[str, Entry] = {
         searched_with="d5c5",
         look="#a45a01 *",
     ),
-    "pc-flow-history": Entry(
-        "PC-Flow, history",
-        lambda: PCFlow(history=True),
-        "its steps see the last one too",
-        "beyond",
-        searched_with="d5c5",
-        look="#d3007a *",
+    "pc-flow-history": _ablation(
+        "PC-Flow, history", lambda: PCFlow(history=True), "its steps see the last one too", "d5c5", "#d3007a *"
     ),
     "lt-rk4-no-attention": _ablation(
         "LT-RK4, no attention",

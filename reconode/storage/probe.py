@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import atexit
 import contextlib
+import itertools
 import json
 import os
 import queue
@@ -19,6 +20,7 @@ import signal
 import subprocess
 import sys
 import threading
+import zlib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -40,11 +42,12 @@ LARGEST = float(os.environ.get("RECONODE_LARGEST_GIB", "4"))
 """The largest array that is read, in GiB; fastMRI's has 1.5. ``RECONODE_LARGEST_GIB`` allows more."""
 EXPANDS = 64
 """How many times larger than its file an array may be. Noise hardly packs, and masked k-space is mostly zeros."""
+UNPACKED = {h5py.h5z.FILTER_DEFLATE, h5py.h5z.FILTER_SHUFFLE, h5py.h5z.FILTER_FLETCHER32}
+"""Filters whose chunks are unpacked to see whether they have their size; what h5py writes when asked for gzip."""
 TARGETS = "targets"
 """Whole arrays, but the k-space: what a reader needs whose slices of k-space are looked at one by one."""
 TEXT = 2**24
 """The longest header or attribute, in bytes; fastMRI's headers have 20,000."""
-
 
 Samples = bool | int | str
 
@@ -177,6 +180,8 @@ def _look(path: str, samples: Samples, largest: float) -> bool:
                 _size(item, name, os.path.getsize(path), largest)
                 within = _within(item, name)
                 if name in SMALL:
+                    for index in range(0, item.shape[0], item.chunks[0]) if item.chunks else ():
+                        _unpacks(item, index)
                     item[()]
                 elif not within:
                     plain = False
@@ -265,7 +270,7 @@ def _within(item: h5py.Dataset, name: str) -> bool:
         raise _RefusedError(
             f"'{name}' has {found} of its {expected} chunks: the others would read as zeros; copy or download it again"
         )
-    return _plain_chunks(item, chunks)
+    return _plain_chunks(item, chunks, name)
 
 
 def _belongs(place: tuple[int, ...], item: h5py.Dataset) -> bool:
@@ -273,17 +278,59 @@ def _belongs(place: tuple[int, ...], item: h5py.Dataset) -> bool:
     return all(at < length and at % part == 0 for at, length, part in zip(place, item.shape, item.chunks, strict=True))
 
 
-def _plain_chunks(item: h5py.Dataset, chunks: list[Any]) -> bool:
-    """Whether chunks are stored as they are, with a checksum at most, each of the size that it must have."""
-    creation = item.id.get_create_plist()
-    filters = [creation.get_filter(number)[0] for number in range(creation.get_nfilters())]
+def _plain_chunks(item: h5py.Dataset, chunks: list[Any], name: str) -> bool:
+    """Whether chunks are stored as they are, with a checksum at most, each of the size that it must have.
+
+    One that is not goes unnoticed by HDF5, which reads what lies in memory behind a chunk that is too short.
+    """
+    filters = _filters(item)
     if filters not in ([], [h5py.h5z.FILTER_FLETCHER32]):
         return False
-    size = item.id.get_type().get_size()
+    size = _chunk_bytes(item)
+    for chunk in chunks:
+        wanted = size + (4 * len(filters) if chunk.filter_mask == 0 else 0)
+        if chunk.size != wanted and not (chunk.size == size and _at_edge(chunk.chunk_offset, item)):
+            raise _RefusedError(_other_size(name, chunk.chunk_offset))
+    return all(chunk.filter_mask == 0 and chunk.size == size + 4 * len(filters) for chunk in chunks)
+
+
+def _filters(item: h5py.Dataset) -> list[int]:
+    creation = item.id.get_create_plist()
+    return [creation.get_filter(number)[0] for number in range(creation.get_nfilters())]
+
+
+def _chunk_bytes(item: h5py.Dataset) -> int:
+    """Of a chunk's numbers."""
+    size = int(item.id.get_type().get_size())
     for part in item.chunks:
         size *= part
-    size += 4 * len(filters)
-    return all(chunk.size == size for chunk in chunks)
+    return size
+
+
+def _at_edge(place: tuple[int, ...], item: h5py.Dataset) -> bool:
+    """Whether a chunk reaches beyond the array: such may be stored without filters, whatever the others are."""
+    return any(at + part > length for at, length, part in zip(place, item.shape, item.chunks, strict=True))
+
+
+def _other_size(name: str, place: tuple[int, ...]) -> str:
+    return f"'{name}' has a chunk of another size than it must have, in slice {place[0]}; copy or download it again"
+
+
+def _unpacks(item: h5py.Dataset, index: int) -> None:
+    """Refuse a slice whose deflated chunks unpack to another size than theirs: HDF5 would read on behind them."""
+    filters = _filters(item) if item.chunks else []
+    if h5py.h5z.FILTER_DEFLATE not in filters or not set(filters) <= UNPACKED:
+        return
+    size, first = _chunk_bytes(item), index - index % item.chunks[0]
+    others = [range(0, length, part) for length, part in zip(item.shape[1:], item.chunks[1:], strict=True)]
+    for place in itertools.product((first,), *others):
+        mask, packed = item.id.read_direct_chunk(place)
+        for kind in reversed([kind for position, kind in enumerate(filters) if not mask & 1 << position]):
+            packed = packed[:-4] if kind == h5py.h5z.FILTER_FLETCHER32 else packed
+            if kind == h5py.h5z.FILTER_DEFLATE:
+                packed = zlib.decompressobj().decompress(packed, size + 5)
+        if len(packed) != size:
+            raise _RefusedError(_other_size(item.name.strip("/"), place))
 
 
 def _size(item: h5py.Dataset, name: str, file_size: int, largest: float) -> None:
@@ -313,6 +360,8 @@ def _read(item: h5py.Dataset, samples: Samples) -> None:
     if samples == TARGETS and item.name == "/kspace":
         return
     for index in range(item.shape[0]) if isinstance(samples, bool | str) else [samples]:
+        with _item():
+            _unpacks(item, index)
         with _item():
             item[index]
 
