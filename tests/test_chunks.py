@@ -1,4 +1,4 @@
-"""Chunks of another size than theirs: HDF5 reads on behind them, whatever lies in memory there."""
+"""What HDF5 reads without a word: chunks of another size than theirs, and numbers of a type that no machine has."""
 
 from __future__ import annotations
 
@@ -107,3 +107,47 @@ def test_chunks_at_the_edge_may_be_whole(tmp_path):
         with h5py.File(path, "w") as file:
             file.create_dataset("reconstruction", data=image, chunks=(1, 5, 5), **packed)
         np.testing.assert_array_equal(evaluate.read(path).image.numpy(), image)
+
+
+class TestNumbersOfNoStandardType:
+    def odd(self, change):
+        kind = h5py.h5t.IEEE_F32LE.copy()
+        change(kind)
+        return kind
+
+    @pytest.mark.parametrize(
+        "change",
+        [lambda kind: kind.set_ebias(64), lambda kind: kind.set_fields(31, 24, 7, 0, 24)],
+        ids=["another exponent", "other fields"],
+    )
+    def test_a_reconstruction(self, tmp_path, change):
+        path, kind = tmp_path / "a.h5", self.odd(change)
+        with h5py.File(path, "w") as file:
+            space = h5py.h5s.create_simple((1, 8, 8))
+            h5py.h5d.create(file.id, b"reconstruction", kind, space).write(
+                h5py.h5s.ALL, h5py.h5s.ALL, np.ones((1, 8, 8), np.float32)
+            )
+        with pytest.raises(DataError, match="reconstruction's numbers are of no standard type"):
+            evaluate.read(path)
+
+    def test_a_volume(self, make_volume):
+        path, kind = make_volume("a.h5"), self.odd(lambda kind: kind.set_ebias(64))
+        with h5py.File(path, "a") as file:
+            shape = file["kspace"].shape
+            del file["kspace"]
+            both = h5py.h5t.create(h5py.h5t.COMPOUND, 8)
+            both.insert(b"r", 0, kind)
+            both.insert(b"i", 4, kind)
+            h5py.h5d.create(file.id, b"kspace", both, h5py.h5s.create_simple(shape))
+            file["kspace"][...] = 1 + 1j
+        with pytest.raises(DataError, match="kspace's numbers are of no standard type"):
+            fastmri.inspect(path)
+
+    @pytest.mark.parametrize("dtype", ["<f2", ">f2", "<f4", ">f4", "<f8", ">f8", np.longdouble])
+    def test_what_machines_have_is_read(self, tmp_path, dtype):
+        path = tmp_path / "a.h5"
+        with h5py.File(path, "w") as file:
+            file["reconstruction"] = np.full((1, 8, 8), 1.5).astype(dtype)
+            file["mask"] = np.array([True, False] * 4)
+        read = evaluate.read(path)
+        assert (read.image == 1.5).all() and read.mask.tolist() == [True, False] * 4

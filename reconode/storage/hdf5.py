@@ -22,6 +22,17 @@ import numpy as np
 from reconode.errors import DataError
 from reconode.storage import probe
 
+STANDARD = [
+    *(getattr(h5py.h5t, f"IEEE_F{bits}{order}") for bits in (16, 32, 64) for order in ("LE", "BE")),
+    *(
+        getattr(h5py.h5t, f"STD_{sign}{bits}{order}")
+        for sign in "IU"
+        for bits in (8, 16, 32, 64)
+        for order in ("LE", "BE")
+    ),
+    h5py.h5t.NATIVE_LDOUBLE,
+]
+"""The types of numbers that are read."""
 ARRAYS = "reconode_arrays"
 """The attribute that names all arrays of a file of ours: one that went, or is called otherwise, is missed."""
 
@@ -110,7 +121,18 @@ def array(file: h5py.File, key: str, path: Path) -> h5py.Dataset:
         raise DataError(f"{path}: '{key}' is a {type(data).__name__.lower()}; expected an array")
     if data.size is None or data.size == 0:
         raise DataError(f"{path}: {key} is empty, shape {data.shape}")
+    if not _standard(data.id.get_type()):
+        raise DataError(f"{path}: {key}'s numbers are of no standard type; damaged, copy or download it again")
     return data
+
+
+def _standard(kind: h5py.h5t.TypeID) -> bool:
+    """Whether numbers are stored as machines have them: h5py converts any other exponent or width without a word."""
+    if isinstance(kind, h5py.h5t.TypeCompoundID):
+        return all(_standard(kind.get_member_type(number)) for number in range(kind.get_nmembers()))
+    if isinstance(kind, h5py.h5t.TypeEnumID):  # h5py's booleans
+        return _standard(kind.get_super())
+    return not isinstance(kind, h5py.h5t.TypeFloatID | h5py.h5t.TypeIntegerID) or any(map(kind.equal, STANDARD))
 
 
 def plain_attributes(file: h5py.File, path: Path, header: bytes | None = None) -> dict[str, Any]:
