@@ -201,9 +201,9 @@ def way(measured: Any) -> str:
     )
 
 
-def search(it: Answers) -> str:
-    """The search that found PC-Flow."""
-    searched = it.other("beyond_search")
+def search(it: Answers, file: str = "beyond_search") -> str:
+    """A search for a better model: the one that found PC-Flow, or the one that went on from it."""
+    searched = it.other(file)
     if searched is None:
         return f"{NOT_RUN.capitalize()}."
     base = next(iter(searched["candidates"].values()))["psnr"]
@@ -272,6 +272,7 @@ EVIDENCE: dict[str, Callable[[Answers], str]] = {
     "transfer-real-8x": lambda it: it.transfer("real", 8),
     "real-knee": real_knee,
     "real-fine": real_fine,
+    "real-fine20k": lambda it: real_fine(it, "fine20k"),
     "contrast": lambda it: it.contrast(),
     "pc-flow": lambda it: it.versus(BEYOND, "PC-Flow against others"),
     "pc-flow-long": lambda it: it.versus_seed(long(BEYOND), "PC-Flow against others, longer trainings, seed 0"),
@@ -282,6 +283,10 @@ EVIDENCE: dict[str, Callable[[Answers], str]] = {
     "pc-flow-way": lambda it: way(it.other("pc_flow")),
     "pc-flow-without": without,
     "pc-flow-search": search,
+    "pc-flow-beyond": lambda it: search(it, "beyond_pc_flow"),
+    "pc-flow-history": lambda it: it.by_seed(
+        long([("pc-flow-history", "pc-flow")]), "Training by training, 6,000 steps"
+    ),
     **low_signal.EVIDENCE,
 }
 """By the names that the pages use."""

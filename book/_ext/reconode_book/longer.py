@@ -110,4 +110,4 @@ def real_fine(it: Answers, variant: str = "fine") -> str:
         ]
         for name in names
     ]
-    return plain_table("Fine-tuned, seed 0, minus total variation, dB, 8×", ["model", *files], rows)
+    return plain_table(f"Fine-tuned ({variant}), seed 0, minus total variation, dB, 8×", ["model", *files], rows)
