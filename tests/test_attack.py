@@ -123,6 +123,19 @@ def test_modules_beside_the_probe_do_not_replace_pythons(tmp_path, monkeypatch, 
         child.stop()
 
 
+@pytest.mark.skipif(not hasattr(signal, "alarm"), reason="no alarm here")
+def test_a_look_without_end_ends_when_nobody_waits_for_it(tmp_path, monkeypatch):
+    """A process that is killed takes nothing along: its child would stay in HDF5's loop for good."""
+    os.mkfifo(tmp_path / "pipe.h5")
+    monkeypatch.setattr(probe, "SPARE", 0.5)
+    child = probe._Child()
+    try:
+        assert child.ask(tmp_path / "pipe.h5", True, 0.1) is None
+        assert child.process.wait(30) == -signal.SIGALRM
+    finally:
+        child.stop()
+
+
 class TestText:
     """Names and attributes that are markup, formulas of TeX or of spreadsheets, and codes for the terminal."""
 

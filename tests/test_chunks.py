@@ -15,7 +15,7 @@ from reconode.data.slices import SliceDataset
 from reconode.errors import DataError
 from reconode.storage import probe
 
-OTHER = r"has a chunk of another size than it must have, in slice 1"
+OTHER = r"has a chunk of another size than it must have; copy or download it again: slice 1"
 PACKED = {
     "plain": {},
     "checksum": {"fletcher32": True},

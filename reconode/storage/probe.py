@@ -14,6 +14,7 @@ import atexit
 import contextlib
 import itertools
 import json
+import math
 import os
 import queue
 import signal
@@ -34,9 +35,10 @@ SMALL = ("mask", "ismrmrd_header")
 
 PATIENCE = 20.0
 """Seconds that the child may take for a file, plus one for every 5 MB of it."""
+SPARE = 5.0
+"""Seconds after which it ends by itself, where the parent that waits for it is gone."""
 START = 120.0
 """Seconds that the child may take to start, on a machine that is busy."""
-
 GIB = 2**30
 LARGEST = float(os.environ.get("RECONODE_LARGEST_GIB", "4"))
 """The largest array that is read, in GiB; fastMRI's has 1.5. ``RECONODE_LARGEST_GIB`` allows more."""
@@ -44,6 +46,7 @@ EXPANDS = 64
 """How many times larger than its file an array may be. Noise hardly packs, and masked k-space is mostly zeros."""
 UNPACKED = {h5py.h5z.FILTER_DEFLATE, h5py.h5z.FILTER_SHUFFLE, h5py.h5z.FILTER_FLETCHER32}
 """Filters whose chunks are unpacked to see whether they have their size; what h5py writes when asked for gzip."""
+OTHER_SIZE = "has a chunk of another size than it must have; copy or download it again: slice"
 TARGETS = "targets"
 """Whole arrays, but the k-space: what a reader needs whose slices of k-space are looked at one by one."""
 TEXT = 2**24
@@ -87,6 +90,7 @@ class _Child:
         assert self.process.stdin is not None
         try:
             request = {"path": os.fsencode(path.resolve()).hex(), "samples": samples, "largest": LARGEST}
+            request["seconds"] = math.ceil(seconds + SPARE)
             self.process.stdin.write(json.dumps(request) + "\n")
             self.process.stdin.flush()
         except OSError:
@@ -279,10 +283,7 @@ def _belongs(place: tuple[int, ...], item: h5py.Dataset) -> bool:
 
 
 def _plain_chunks(item: h5py.Dataset, chunks: list[Any], name: str) -> bool:
-    """Whether chunks are stored as they are, with a checksum at most, each of the size that it must have.
-
-    One that is not goes unnoticed by HDF5, which reads what lies in memory behind a chunk that is too short.
-    """
+    """Whether chunks are stored as they are, with a checksum at most; refuse short ones: HDF5 reads on behind them."""
     filters = _filters(item)
     if filters not in ([], [h5py.h5z.FILTER_FLETCHER32]):
         return False
@@ -290,7 +291,7 @@ def _plain_chunks(item: h5py.Dataset, chunks: list[Any], name: str) -> bool:
     for chunk in chunks:
         wanted = size + (4 * len(filters) if chunk.filter_mask == 0 else 0)
         if chunk.size != wanted and not (chunk.size == size and _at_edge(chunk.chunk_offset, item)):
-            raise _RefusedError(_other_size(name, chunk.chunk_offset))
+            raise _RefusedError(f"'{name}' {OTHER_SIZE} {chunk.chunk_offset[0]}")
     return all(chunk.filter_mask == 0 and chunk.size == size + 4 * len(filters) for chunk in chunks)
 
 
@@ -301,19 +302,12 @@ def _filters(item: h5py.Dataset) -> list[int]:
 
 def _chunk_bytes(item: h5py.Dataset) -> int:
     """Of a chunk's numbers."""
-    size = int(item.id.get_type().get_size())
-    for part in item.chunks:
-        size *= part
-    return size
+    return int(math.prod(item.chunks) * item.id.get_type().get_size())
 
 
 def _at_edge(place: tuple[int, ...], item: h5py.Dataset) -> bool:
     """Whether a chunk reaches beyond the array: such may be stored without filters, whatever the others are."""
     return any(at + part > length for at, length, part in zip(place, item.shape, item.chunks, strict=True))
-
-
-def _other_size(name: str, place: tuple[int, ...]) -> str:
-    return f"'{name}' has a chunk of another size than it must have, in slice {place[0]}; copy or download it again"
 
 
 def _unpacks(item: h5py.Dataset, index: int) -> None:
@@ -330,7 +324,7 @@ def _unpacks(item: h5py.Dataset, index: int) -> None:
             if kind == h5py.h5z.FILTER_DEFLATE:
                 packed = zlib.decompressobj().decompress(packed, size + 5)
         if len(packed) != size:
-            raise _RefusedError(_other_size(item.name.strip("/"), place))
+            raise _RefusedError(f"'{item.name[1:]}' {OTHER_SIZE} {first}")
 
 
 def _size(item: h5py.Dataset, name: str, file_size: int, largest: float) -> None:
@@ -391,8 +385,12 @@ def _serve() -> None:
         file.attrs["text"] = "text"
         _look_at = file["text"][()], file["numbers"][()], file.attrs["text"]
     print("ready", flush=True)
+    alarm = getattr(signal, "alarm", lambda seconds: None)  # Windows has none
     for line in sys.stdin:
-        print(json.dumps(_answer(json.loads(line))), flush=True)
+        request = json.loads(line)
+        alarm(request["seconds"])  # the end of a file without end, where the parent was killed and doesn't see to it
+        print(json.dumps(_answer(request)), flush=True)
+        alarm(0)
 
 
 if __name__ == "__main__":
