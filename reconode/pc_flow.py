@@ -52,12 +52,12 @@ class PCFlow(nn.Module):
         """The images after 0, 1, …, pieces × repeats steps."""
         states = [E.H(y)]
         x = to_channels(states[0])
-        correction, led = torch.zeros_like(x), torch.zeros_like(x)
+        before, correction = x, torch.zeros_like(x)
         for g in self.pieces:
             for _ in range(self.repeats):
-                seen = (x, correction, led) if self.history else (x, correction)
+                seen = (x, correction, x - before) if self.history else (x, correction)
                 proposed = x + g(torch.cat(seen, dim=1))
                 states.append(E.enforce(to_complex(proposed), y))
                 before, x = x, to_channels(states[-1])
-                correction, led = x - proposed, x - before
+                correction = x - proposed
         return states

@@ -11,7 +11,7 @@ from __future__ import annotations
 import argparse
 import json
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
@@ -99,11 +99,17 @@ class Candidate(nn.Module):
         return states
 
 
-def network(widths: list[int], dilations: tuple[int, ...], activation: Callable[[], nn.Module]) -> nn.Sequential:
-    """3 × 3 convolutions with an activation between each two."""
+def network(
+    widths: list[int],
+    dilations: Sequence[int | tuple[int, int]],
+    activation: Callable[[], nn.Module],
+    kernel: tuple[int, int] = (3, 3),
+) -> nn.Sequential:
+    """Convolutions of one kernel, rows × columns, that keep the image's size, with an activation between each two."""
     layers: list[nn.Module] = []
     for (inputs, outputs), dilation in zip(pairwise(widths), dilations, strict=True):
-        layers += [nn.Conv2d(inputs, outputs, 3, padding=dilation, dilation=dilation), activation()]
+        convolution = nn.Conv2d(inputs, outputs, kernel, padding="same", dilation=dilation)
+        layers += [convolution, activation()]
     return nn.Sequential(*layers[:-1])
 
 

@@ -19,6 +19,7 @@ from typing import Any
 
 import torch
 import torch.nn.functional as F
+from beyond import network
 from torch import Tensor, nn
 
 from reconode.experiment import benchmark, record, schema
@@ -57,46 +58,6 @@ IDEAS: dict[str, dict[str, Any]] = {
 """Each in place of one thing of the first."""
 
 
-class Plain(nn.Module):
-    """A piece's network as PC-Flow has it: five convolutions, all at the image's resolution.
-
-    Args:
-        inputs: channels in.
-        outputs: channels out.
-        channels: width.
-        kernel: rows x columns.
-        dilations: of each convolution, along rows and columns.
-        activation: between them.
-    """
-
-    def __init__(
-        self,
-        inputs: int,
-        outputs: int,
-        channels: int,
-        kernel: tuple[int, int],
-        dilations: tuple[tuple[int, int], ...],
-        activation: Callable[[], nn.Module],
-    ) -> None:
-        super().__init__()
-        widths = [inputs, *[channels] * (len(dilations) - 1), outputs]
-        layers: list[nn.Module] = []
-        for one, other, dilation in zip(widths, widths[1:], dilations, strict=False):
-            padding = (dilation[0] * (kernel[0] // 2), dilation[1] * (kernel[1] // 2))
-            layers += [nn.Conv2d(one, other, kernel, padding=padding, dilation=dilation), activation()]
-        self.layers = nn.Sequential(*layers[:-1])
-
-    def forward(self, x: Tensor) -> Tensor:
-        out: Tensor = self.layers(x)
-        return out
-
-    @property
-    def last(self) -> nn.Conv2d:
-        layer = self.layers[-1]
-        assert isinstance(layer, nn.Conv2d)
-        return layer
-
-
 class Coarse(nn.Module):
     """A piece's network that looks farther: most of its convolutions at half resolution, added to what went past them.
 
@@ -112,12 +73,12 @@ class Coarse(nn.Module):
         self, inputs: int, outputs: int, channels: int, depth: int, activation: Callable[[], nn.Module]
     ) -> None:
         super().__init__()
+        self.activation = activation()
         self.first = nn.Conv2d(inputs, channels, 3, padding=1)
         self.down = nn.Conv2d(channels, channels, 3, stride=2, padding=1)
         self.deep = nn.ModuleList(nn.Conv2d(channels, channels, 3, padding=1) for _ in range(depth))
         self.join = nn.Conv2d(channels, channels, 3, padding=1)
         self.last = nn.Conv2d(channels, outputs, 3, padding=1)
-        self.activation = activation()
 
     def forward(self, x: Tensor) -> Tensor:
         fine = self.activation(self.first(x))
@@ -162,15 +123,16 @@ class Candidate(nn.Module):
         self.repeats, self.history, self.memory = repeats, history, memory
         inputs, outputs = 4 + 2 * history + memory, 2 + memory
 
-        def piece() -> Plain | Coarse:
+        widths = [inputs, *[channels] * (len(dilations) - 1), outputs]
+
+        def piece() -> nn.Module:
             if coarse:
                 return Coarse(inputs, outputs, channels, coarse, activation)
-            return Plain(inputs, outputs, channels, kernel, dilations, activation)
+            return network(widths, dilations, activation, kernel)
 
-        networks = [piece() for _ in range(pieces)]
-        self.pieces = nn.ModuleList(networks)
-        for g in networks if still else ():
-            for parameter in g.last.parameters():
+        self.pieces = nn.ModuleList(piece() for _ in range(pieces))
+        for g in self.pieces if still else ():
+            for parameter in list(g.children())[-1].parameters():
                 nn.init.zeros_(parameter)
 
     def forward(self, y: Tensor, E: MRIOperator) -> Tensor:
