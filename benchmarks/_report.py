@@ -21,7 +21,7 @@ ratios. This page is written by `benchmarks/_report.py` from `results/bench/`; d
     make bench        # runs every script here, then writes this page
 """
 WANTED = {  # a heading for each script, and what it should show
-    "loading": "Reading slices. Wanted: at least 0.8 of a bare h5py loop with the transform off.",
+    "loading": "Reading slices, transform off. Wanted: at least 0.8 of a bare h5py loop, checks on.",
     "phantoms": "Simulating slices. Wanted: at least 5 slices/s at 320 x 368 on two CPU cores.",
     "solvers": "Solvers. Wanted: `integrate` no slower than torchdiffeq's `odeint`.",
     "ways_back": "Ways to differentiate a solve, chapter 5's table. Wanted: exact ones exact, bytes as promised.",

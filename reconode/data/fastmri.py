@@ -34,6 +34,7 @@ from reconode.physics import (
     to_hybrid,
 )
 from reconode.storage import hdf5
+from reconode.storage.samples import Slices
 from reconode.storage.whole import write_whole
 
 KNEE = (320, 320)
@@ -331,13 +332,16 @@ def _read_target(file: h5py.File, info: FileInfo) -> Tensor:
     return target
 
 
-def check_target(file: h5py.File, info: FileInfo, target: np.ndarray | Tensor | None = None) -> float:
+def check_target(
+    file: h5py.File, info: FileInfo, target: np.ndarray | Tensor | None = None, plain: bool = False
+) -> float:
     """Compare a file's whole target with what the file states of it.
 
     Args:
         file: open.
         info: of it.
         target: all slices, where they are in memory; else they are read one after the other.
+        plain: what the probe said of the file's samples.
 
     Returns:
         The largest value.
@@ -350,7 +354,9 @@ def check_target(file: h5py.File, info: FileInfo, target: np.ndarray | Tensor | 
         data = hdf5.array(file, key, info.path)
         if data.dtype.kind != "f" or data.ndim != 3:
             return None
-        return verify.measure((np.asarray(one, dtype=np.float32) for one in data), info.path, key)
+        slices = Slices(data, plain)
+        one_by_one = (np.asarray(slices.unchecked(index), dtype=np.float32) for index in range(len(slices)))
+        return verify.measure(one_by_one, info.path, key)
 
     assert info.target is not None
     found = measured(info.target) if target is None else verify.measure(target, info.path, info.target)

@@ -27,6 +27,7 @@ from reconode.data.info import FileInfo
 from reconode.errors import DataError, UsageError
 from reconode.physics import MRIOperator, center_crop
 from reconode.storage import hdf5, probe
+from reconode.storage.samples import Slices
 
 Key = int | tuple[int, int]
 """A slice's number, or (number, draw): the same slice under another mask, a new draw each epoch."""
@@ -129,13 +130,14 @@ class _Open(NamedTuple):
     """An open file and its arrays: to look them up by name costs a tenth of reading a slice."""
 
     file: h5py.File
-    kspace: h5py.Dataset
-    target: h5py.Dataset | None
+    kspace: Slices
+    target: Slices | None
 
     @classmethod
-    def of(cls, info: FileInfo) -> _Open:
+    def of(cls, info: FileInfo, plain: bool) -> _Open:
         file = h5py.File(info.path, "r")
-        return cls(file, file["kspace"], None if info.target is None else file[info.target])
+        target = None if info.target is None else Slices(file[info.target], plain)
+        return cls(file, Slices(file["kspace"], plain), target)
 
 
 class SliceDataset(Dataset[Any]):
@@ -199,12 +201,13 @@ class SliceDataset(Dataset[Any]):
         if first and not plain:
             hdf5.look(info.path, index)
         with hdf5.errors_of(info.path):
-            file = self._open(info)
+            file = self._open(info, plain)
             kspace = np.asarray(file.kspace[index], dtype=np.complex64).reshape(info.shape[1:])
+            row = verify.check_kspace(kspace, info, index) if first else None
             target = None if file.target is None else np.asarray(file.target[index], dtype=np.float32)
-        if first:
-            verify.check_slice(kspace, target, info, index)
-            self._checked.add((info.path, index))
+            if row is not None and target is not None:
+                verify.check_image(target, row, info, index)
+        self._checked.add((info.path, index))
         return RawSlice(kspace, target, info, index, draw, maximum)
 
     def _first_look(self, info: FileInfo) -> tuple[bool, float]:
@@ -218,10 +221,10 @@ class SliceDataset(Dataset[Any]):
         if not plain:
             hdf5.look(info.path, probe.TARGETS)
         with hdf5.errors_of(info.path):
-            return plain, check_target(self._open(info).file, info)
+            return plain, check_target(self._open(info, plain).file, info, plain=plain)
 
-    def _open(self, info: FileInfo) -> _Open:
-        file = self._files.pop(info.path, None) or _Open.of(info)
+    def _open(self, info: FileInfo, plain: bool) -> _Open:
+        file = self._files.pop(info.path, None) or _Open.of(info, plain)
         self._files[info.path] = file
         if len(self._files) > self._keep_open:
             self._files.popitem(last=False)[1].file.close()
