@@ -284,7 +284,7 @@ MODELS: dict[str, Entry] = {
 VARIANTS = ("table", "long", "20k", "fine", "fine20k")
 """Of the trainings that come with the library: Table 1's, of 6,000 and 20,000 steps; the last two went on at 8x."""
 
-BEST: dict[float, tuple[str, ...]] = {4: ("long", "table"), 8: ("fine", "table")}
+BEST: dict[float, tuple[str, ...]] = {4: ("20k", "long", "table"), 8: ("fine20k", "fine", "table")}
 """Whose weights a name without a variant takes, by acceleration: the first that there are."""
 
 
@@ -326,7 +326,7 @@ def load(name: str, acceleration: float = 4, *, file: str | Path | None = None) 
     """A ready reconstruction by name: a classical method, or a network with trained weights, set to evaluate.
 
     Args:
-        name: a key of :data:`MODELS`, for the weights of the longest training that all have (:data:`BEST`); followed by
+        name: a key of :data:`MODELS`, for the weights of the longest training (:data:`BEST`); followed by
             one of :data:`VARIANTS`, such as "lt-rk4_table", for those of one training.
         acceleration: of the masks that the data come with; chooses the weights.
         file: weights of your own (what ``reconode train`` writes); None takes those that come with the library.

@@ -381,8 +381,8 @@ def test_pc_flow():
         "At 8×, trained from scratch, its lead over D5C5 is within the noise floor, and both are below the wavelet",
     )
     assert tie("pc-flow", "d5c5", 8) and gap("pc-flow", "wavelet", 8) < 0
-    said(PC_FLOW, "went on from the long 4× weights and is {gap}`pc-flow_fine, wavelet, 8` ahead of the wavelet")
-    assert compare("pc-flow_fine", "wavelet", 8).low > TIE and "fine" in str(zoo.shipped("pc-flow", 8))
+    said(PC_FLOW, "went on for 3,000 steps from 20,000 at 4× and is {gap}`pc-flow_fine20k, wavelet, 8` ahead of the")
+    assert compare("pc-flow_fine20k", "wavelet", 8).low > TIE and "_fine20k_" in str(zoo.shipped("pc-flow", 8))
 
 
 def test_pc_flow_without_its_ideas():

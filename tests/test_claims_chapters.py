@@ -19,14 +19,14 @@ def said(number: int, sentence: str) -> None:
 
 def test_the_networks_length_of_training_decides_about_total_variation():
     said(4, "total variation, which was trained on nothing, is ahead of it on the mean")
-    said(4, "is the same network after three times the training, and is ahead of total variation")
-    assert zoo.shipped("ft-euler", 4) == zoo.shipped("ft-euler_long", 4), "it is what `zoo.load` gives"
+    said(4, "is the same network after ten times the training, and is well ahead of total variation")
+    assert zoo.shipped("ft-euler", 4) == zoo.shipped("ft-euler_20k", 4), "it is what `zoo.load` gives"
     assert gap("tv", "ft-euler") > noise_floor()
-    assert gap("ft-euler_long", "tv") > noise_floor()
-    long, table = (row(name).first for name in ("ft-euler_long", "ft-euler"))
-    assert long.training and table.training and long.training.steps == 3 * table.training.steps
+    assert gap("ft-euler_20k", "tv") > 4 * noise_floor()
+    long, table = (row(name).first for name in ("ft-euler_20k", "ft-euler"))
+    assert long.training and table.training and long.training.steps == 10 * table.training.steps
     means = dict(re.findall(r"^(\S+) +mean ([\d.]+) dB", chapter(4), re.MULTILINE))
-    assert float(means["ft-euler_table"]) < float(means["tv"]) < float(means["ft-euler_long"])  # on ten knees too
+    assert float(means["ft-euler_table"]) < float(means["tv"]) < float(means["ft-euler_20k"])  # on ten knees too
 
 
 def test_fixed_solvers_of_the_table():
@@ -104,16 +104,17 @@ def test_the_path_zigzags():
     assert len(middle) == 2 and max(middle) < -0.5
     (speeds,) = re.findall(r"^speeds:  \[(.*)\]", chapter(4), re.MULTILINE)
     fast = [float(v) for v in speeds.split(", ")]
-    assert fast == sorted(fast, reverse=True) and fast[-1] > 0.1 * fast[0], "slows down and does not come to rest"
+    said(4, "For three steps it keeps its speed, then it slows down, and does not come to rest")
+    assert max(fast[:3]) < 1.1 * min(fast[:3]) and fast[2] > 1.5 * fast[3] > 3 * fast[4] > 0.3 * fast[0]
 
 
 def test_stopping_the_clock_costs_a_decibel():
-    said(4, "Stopping it costs this network about a decibel of the six that it gains")
+    said(4, "Stopping it costs this network less than a decibel of the eight that it gains")
     end = float(re.findall(r"t = 1\.0: ([\d.]+) dB", chapter(4))[0])
     stopped = float(re.findall(r"clock stopped at 1/2: ([\d.]+) dB", chapter(4))[0])
-    assert end - stopped == pytest.approx(1, abs=0.3)
+    assert 0.25 < end - stopped < 1
     volume = benchmark.in_memory(benchmark.find("small"), 32)
     y, E, scale = volume.scaled(masks.random(volume.width, 4, seed=volume.name), slice(0, 1))
     target = volume.target[:1] / scale.item()
     begin = metrics.psnr(center_crop(E.H(y).abs(), *target.shape[1:]), target)
-    assert end - begin == pytest.approx(6, abs=0.5)
+    assert end - begin == pytest.approx(8, abs=0.5)

@@ -57,13 +57,13 @@ def test_what_twenty_steps_do():
 
 
 def test_what_pc_flow_bears():
-    """One step a piece costs more than 3 dB, four cost nothing, eight about one."""
+    """One step a piece costs more than 3 dB, four cost nothing, eight about half of one."""
     trained = score("pc-flow", MASK)
     one, three, four, eight = (score("pc-flow", MASK, steps=5 * n) for n in (1, 3, 4, 8))
     assert three == trained
     assert one < trained - 3
     assert four > trained - 0.1
-    assert 0.5 < trained - eight < 1.5
+    assert 0.25 < trained - eight < 0.75
 
 
 @pytest.mark.parametrize("name", export.MODELS)

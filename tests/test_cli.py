@@ -203,8 +203,8 @@ class TestReconstruct:
         "has, asked, warning",
         [
             (8, 4, "eight.h5: undersampled already, 8"),
-            (None, 3, "eight.h5: sampled at 3x, and ft-euler_long_4x.safetensors was trained for 4x"),
-            (None, 6, "eight.h5: sampled at 6x, and ft-euler_fine_8x.safetensors was trained for 8x"),
+            (None, 3, "eight.h5: sampled at 3x, and ft-euler_20k_4x.safetensors was trained for 4x"),
+            (None, 6, "eight.h5: sampled at 6x, and ft-euler_fine20k_8x.safetensors was trained for 8x"),
             (None, 4, ""),
         ],
     )

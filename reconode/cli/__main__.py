@@ -81,7 +81,7 @@ def models(json_output: JsonOption = False) -> None:
         count = f"{e['parameters']:,}" if e["parameters"] else "0"
         table.add_row(e["name"], e["title"], count, ready, e["summary"])
     answer.print(table)
-    answer.print("NAME takes the first weights of each acceleration; NAME_table, NAME_long and NAME_fine take one.")
+    answer.print("NAME takes the first weights of each acceleration; NAME_table, NAME_20k and so on take one.")
 
 
 def main() -> None:
