@@ -9,7 +9,7 @@ import pytest
 from reconode_book import landing
 
 
-@pytest.mark.parametrize("variant", ["", "long"])
+@pytest.mark.parametrize("variant", landing.LENGTHS)
 def test_small_steps_do_no_worse_than_the_bigger_model(variant: str) -> None:
     found = landing.find(variant)
     assert found is not None

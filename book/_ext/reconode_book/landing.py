@@ -11,6 +11,7 @@ from docutils import nodes
 from sphinx.application import Sphinx
 from sphinx.util.docutils import SphinxDirective
 
+from reconode.experiment.lengths import LENGTHS
 from reconode_book.frame import ROOT
 from reconode_book.markdown import MarkdownDirective, chapters
 
@@ -72,7 +73,7 @@ class FindingText(MarkdownDirective):
         """Made from the results, the longer trainings included where there are any."""
         for path in sorted((ROOT / "results/small").glob("*_4x_seed*.json")):
             self.env.note_dependency(str(path))
-        short, long = find(), find("long")
+        short, *longer = (find(variant) for variant in LENGTHS)
         if short is None:
             return "The finding that stood here is not run."
         seeds = lambda n: "one seed" if n == 1 else f"{n} seeds"  # noqa: E731
@@ -81,7 +82,7 @@ class FindingText(MarkdownDirective):
             f"**One thing we did not expect.** The paper's largest learned solver has {big:,} parameters. Twenty-six "
             f"small learned Euler steps that share {small:,}, for about the same compute, {verdict(short)} after "
             f"{short.steps:,} training steps ({seeds(len(short.small))} against {seeds(len(short.big))}).",
-            f"After {long.steps:,} they {verdict(long)}." if long else "Longer trainings: not run.",
+            *(f"After {one.steps:,} they {verdict(one)}." for one in longer if one),
             "[The evidence](/book/answers.md).",
         ]
         return " ".join(parts)
