@@ -146,7 +146,7 @@ HALF = sorted(
 )
 
 
-SOME = ("unet_long_4x", "kiki-net_table_8x", "ft-euler_table_4x", "lt-rk4_table_4x", "pc-flow_table_8x")
+SOME = ("unet_20k_4x", "kiki-net_table_8x", "ft-euler_table_4x", "lt-rk4_table_4x", "pc-flow_table_8x")
 
 
 @pytest.mark.parametrize("stem", SOME)
