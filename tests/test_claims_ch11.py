@@ -188,9 +188,10 @@ def test_real_anatomy():
 
 
 def test_beyond_the_paper():
-    said("A tie at either length")
+    said("A tie at each length")
     assert abs(gap("pc-flow", "lt-euler-26")) < noise_floor()
     assert abs(gap("pc-flow_long", "lt-euler-26_long")) < noise_floor()
+    assert abs(gap("pc-flow_20k", "lt-euler-26_20k")) < noise_floor()
     said("with a fifth of the parameters")
     assert zoo.find("lt-euler-26").parameters / zoo.find("pc-flow").parameters == pytest.approx(0.2, abs=0.01)
     said("one training each")

@@ -42,10 +42,18 @@ def order_long(it: Answers) -> str:
 def longest(it: Answers) -> str:
     """The order after ten times the table's steps, and what these brought."""
     pairs = [*FLOOR, ("d5c5", "lt-euler"), ("lt-rk2", "d5c5"), ("lt-rk2", "lt-euler"), ("lt-rk4", "d5c5")]
-    pairs += [("lt-rk4", "lt-rk2"), ("lt-euler-26", "d5c5"), ("pc-flow", "d5c5"), ("pc-flow", "lt-euler-26")]
+    pairs += [
+        ("lt-rk4", "lt-rk2"),
+        ("ft-rk2", "lt-rk2"),
+        ("lt-rk4", "ft-rk4"),
+        ("lt-euler-26", "lt-rk4"),
+        ("pc-flow", "d5c5"),
+        ("pc-flow", "lt-euler-26"),
+    ]
     of = [(f"{a}_20k", f"{b}_20k") for a, b in pairs]
-    grown = ["d5c5", "ft-euler", "lt-euler", "lt-rk2", "lt-rk4", "lt-euler-26", "pc-flow"]
+    grown = ["d5c5", "ft-euler", "lt-euler", "ft-rk2", "ft-rk4", "lt-rk2", "lt-rk4", "lt-euler-26", "pc-flow"]
     of += [(f"{name}_20k", f"{name}_long") for name in grown]
+    of += [("lt-euler-26_20k", "lt-euler-26_20krate8")]
     caption = "After 20,000 steps, seed 0 of each; the first line is the noise floor"
     return it.versus_seed([*of, ("d5c5_bf16", "d5c5_long")], caption)
 
@@ -67,8 +75,8 @@ def fine(it: Answers) -> str:
 
 def fine_longest(it: Answers) -> str:
     """The same of the 20,000 steps' weights, and what the longer way brought at 8x."""
-    names = ["d5c5", "ft-euler", "lt-euler", "lt-rk2", "lt-rk4", "lt-euler-26", "pc-flow"]
-    pairs = [*FLOOR, ("lt-rk4", "d5c5"), ("lt-euler-26", "d5c5"), ("pc-flow", "lt-euler-26")]
+    names = ["d5c5", "ft-euler", "lt-euler", "lt-rk2", "lt-rk4", "pc-flow"]
+    pairs = [*FLOOR, ("lt-rk4", "d5c5"), ("pc-flow", "lt-rk4")]
     tuned = [(f"{a}_fine20k", f"{b}_fine20k") for a, b in pairs]
     brought = [(f"{name}_fine20k", f"{name}_fine") for name in names]
     against = [(f"{name}_fine20k", "wavelet") for name in names]
