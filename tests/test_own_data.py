@@ -56,7 +56,7 @@ def test_every_block_runs(tmp_path, monkeypatch, images):
     np.save("kspace.npy", fft(images).numpy())
     _, printed = walk(tmp_path)
     assert "k-space peaks at (32, 24) of (64, 48)" in printed
-    assert "ft-euler ft-euler_long_4x.safetensors" in printed
+    assert "ft-euler ft-euler_20k_4x.safetensors" in printed
     assert "1 volume, 2 slices by tv" in printed
     share = float(re.search(r"noise: ([\d.]+)% of it", printed)[1]) / 100
     assert share == pytest.approx(NOISE, rel=0.3)
