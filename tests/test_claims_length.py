@@ -12,7 +12,7 @@ from reconode.experiment import lengths, rows
 
 ANSWERS = (ROOT / "book" / "answers.md").read_text(encoding="utf-8")
 LONGEST = ("d5c5", "ft-euler", "lt-euler", "ft-rk2", "ft-rk4", "lt-rk2", "lt-rk4", "lt-euler-26", "pc-flow")
-TUNED = ("d5c5", "ft-euler", "lt-euler", "lt-rk2", "lt-rk4", "pc-flow")
+TUNED = ("d5c5", "ft-euler", "lt-euler", "lt-rk2", "lt-rk4", "lt-euler-26", "pc-flow")
 PC_FLOW = (ROOT / "book" / "pc_flow.md").read_text(encoding="utf-8")
 
 
@@ -97,16 +97,19 @@ def test_the_training_of_lt_euler_26_that_went_wrong():
 def test_fine_tuned_from_20000_steps():
     said(ANSWERS, "all are above the wavelet by more than twice the floor")
     said(ANSWERS, "tie with each other or nearly, with LT-RK4 and LT-RK2 at their head")
-    said(ANSWERS, "FT-RK2, FT-RK4 and LT-Euler-26 were not run so")
+    said(ANSWERS, "FT-RK2 and FT-RK4 were not run so")
     tuned = [run for run in everything() if run.variant == "fine20k"]
     assert {run.training.steps for run in tuned} == {3000} and {run.model for run in tuned} == set(TUNED)
     assert all(str(run.training.settings["init"]).endswith("_20k") for run in tuned)
     ahead = {run.model: gap(run.row_name, "wavelet", 8) for run in tuned}
     assert min(ahead.values()) > 2 * TIE
     assert all(gap(f"{name}_fine20k", f"{name}_fine", 8) > TIE for name in TUNED)
-    five = sorted((name for name in TUNED if name != "pc-flow"), key=lambda name: ahead[name])
+    five = sorted((name for name in TUNED if name not in ("pc-flow", "lt-euler-26")), key=lambda name: ahead[name])
     assert set(five[-2:]) == {"lt-rk4", "lt-rk2"} and ahead[five[-1]] - ahead[five[0]] < TIE + 0.05
-    assert max(ahead, key=lambda name: ahead[name]) == "pc-flow" and ahead["pc-flow"] - ahead["lt-rk4"] > 2 * TIE
+    assert ahead["pc-flow"] - ahead["lt-rk4"] > 2 * TIE
+    said(ANSWERS, "and ties with LT-Euler-26, which has 4e-3 here too")
+    assert tie("pc-flow_fine20k", "lt-euler-26_fine20k", 8)
+    assert row("lt-euler-26_fine20k", 8).first.training.settings["learning_rate"] == 4e-3
 
 
 def test_a_second_search_from_pc_flow():

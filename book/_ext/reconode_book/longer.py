@@ -75,8 +75,8 @@ def fine(it: Answers) -> str:
 
 def fine_longest(it: Answers) -> str:
     """The same of the 20,000 steps' weights, and what the longer way brought at 8x."""
-    names = ["d5c5", "ft-euler", "lt-euler", "lt-rk2", "lt-rk4", "pc-flow"]
-    pairs = [*FLOOR, ("lt-rk4", "d5c5"), ("pc-flow", "lt-rk4")]
+    names = ["d5c5", "ft-euler", "lt-euler", "lt-rk2", "lt-rk4", "lt-euler-26", "pc-flow"]
+    pairs = [*FLOOR, ("lt-rk4", "d5c5"), ("pc-flow", "lt-rk4"), ("pc-flow", "lt-euler-26")]
     tuned = [(f"{a}_fine20k", f"{b}_fine20k") for a, b in pairs]
     brought = [(f"{name}_fine20k", f"{name}_fine") for name in names]
     against = [(f"{name}_fine20k", "wavelet") for name in names]
