@@ -78,7 +78,7 @@ def test_the_index_would_say_what_is_missing() -> None:
 def test_every_module_has_a_place_in_the_reference() -> None:
     shown = paper_index.documented()
     assert len(shown) == len(set(shown)), "a module is on two pages"
-    inner = {"_version", "experiment.notes", "storage.probe", "storage.hdf5", "data.header"}
+    inner = {"_version", "experiment.notes", "storage.probe", "storage.hdf5", "storage.samples", "data.header"}
     rooms = {"cli", "teach", "phantoms"}  # a command's page is its --help; the others are shown by their fronts
     for path in sorted((ROOT / "reconode").rglob("*.py")):
         name = ".".join(path.relative_to(ROOT / "reconode").with_suffix("").parts)
