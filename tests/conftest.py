@@ -146,7 +146,7 @@ def page(browser: Any) -> Iterator[Any]:
     opened.on("console", lambda m: wrong.append(m.text) if m.type in {"error", "warning"} else None)
     opened.on("pageerror", lambda error: wrong.append(str(error)))
     opened.on("request", lambda r: None if r.url.startswith(("file:", "data:", "about:")) else wrong.append(r.url))
-    opened.set_default_timeout(10_000)
+    opened.set_default_timeout(30_000)
     yield opened
     opened.close()
     assert not wrong
