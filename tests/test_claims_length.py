@@ -1,4 +1,4 @@
-"""What the answers say of 20,000 steps, of bf16 and of learning rates at length is what the results files say."""
+"""What the answers say of 20,000 steps, of bf16 and of rates at length, and PC-Flow's page, is what the results say."""
 
 from __future__ import annotations
 
@@ -110,6 +110,15 @@ def test_fine_tuned_from_20000_steps():
     said(ANSWERS, "and ties with LT-Euler-26, which has 4e-3 here too")
     assert tie("pc-flow_fine20k", "lt-euler-26_fine20k", 8)
     assert row("lt-euler-26_fine20k", 8).first.training.settings["learning_rate"] == 4e-3
+
+
+def test_pc_flow_without_its_ideas():
+    said(
+        PC_FLOW, "With one step a piece the score falls by decibels; with twice as many as it was trained with, hardly"
+    )
+    measured = json.loads((SMALL / "pc_flow.json").read_text())
+    repeats = {int(n): psnr for n, psnr in measured["repeats"].items()}
+    assert repeats[1] < repeats[3] - 2 and abs(repeats[6] - repeats[3]) < TIE and measured["trained_repeats"] == 3
 
 
 def test_a_second_search_from_pc_flow():
