@@ -207,7 +207,8 @@ class SliceDataset(Dataset[Any]):
             target = None if file.target is None else np.asarray(file.target[index], dtype=np.float32)
             if row is not None and target is not None:
                 verify.check_image(target, row, info, index)
-        self._checked.add((info.path, index))
+        if first:
+            self._checked.add((info.path, index))
         return RawSlice(kspace, target, info, index, draw, maximum)
 
     def _first_look(self, info: FileInfo) -> tuple[bool, float]:
